@@ -1,0 +1,163 @@
+"""The settings of a training run, and the vocabulary in which every log states them.
+
+One frozen dataclass for each part of the program, so that a part is handed just what it reads.
+Field names are unique across them: flattened to one mapping they are the keys of a
+``--config`` file, of the JSON in ``runs.config``, and (with dashes) the command line's options.
+The checks read the same keys from anyone's log; a check that needs one that is absent does not
+apply.
+
+Steps are agent steps, summed over all environments (on Atari one agent step is ``frame_skip``
+frames).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+
+from rlaudit.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Network = Literal["mnih2013", "nature", "data-efficient", "mlp"]
+Noise = Literal["off", "factorised", "independent"]
+NoisyLayers = Literal["all", "value"]
+Loss = Literal["cross-entropy", "huber", "squared", "abs"]
+Sampling = Literal["stratified", "independent", "uniform"]
+WeightNormaliser = Literal["batch", "buffer"]
+InsertPriority = Literal["running-max", "live-max"]
+
+
+def _setting(default: Any, doc: str, *, low: float | None = None, high: float | None = None) -> Any:
+    return field(default=default, metadata={"doc": doc, "low": low, "high": high})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvConfig:
+    """Which environment, and how it is shown to the agent."""
+
+    env: str = _setting("breakout", "ALE game in snake_case or Gymnasium id")
+    num_envs: int = _setting(1, "environments stepped side by side", low=1)
+    frame_stack: int = _setting(4, "frames in one Atari observation", low=1)
+    frame_skip: int = _setting(4, "emulator frames for each Atari agent step", low=1)
+    noop_max: int = _setting(30, "most no-op actions that start an Atari game", low=0)
+    sticky_actions: float = _setting(
+        0.0, "probability that Atari repeats the last action (0.25 in Machado et al. 2018)",
+        low=0, high=1,
+    )
+    terminal_on_life_loss: bool = _setting(
+        False, "learn from a lost life as from an end; the game goes on"
+    )
+    reward_clip: float = _setting(
+        1.0, "clip rewards to [-X, X] for learning; 0 leaves them as they are", low=0
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayConfig:
+    """What is stored and how it is drawn (Schaul et al. 2016)."""
+
+    capacity: int = _setting(1_000_000, "transitions the replay holds", low=1)
+    batch_size: int = _setting(32, "transitions in one update", low=1)
+    n_step: int = _setting(3, "rewards summed before bootstrapping", low=1)
+    gamma: float = _setting(0.99, "discount for each step", low=0, high=1)
+    prioritized: bool = _setting(True, "draw by priority and not uniformly")
+    sampling: Sampling = _setting("stratified", "how a batch is drawn")
+    replacement: bool = _setting(True, "whether one batch may draw a transition twice")
+    alpha: float = _setting(0.5, "exponent of the priorities", low=0, high=1)
+    priority_epsilon: float = _setting(
+        1e-6, "added to the absolute TD error before the exponent", low=0
+    )
+    insert_priority: InsertPriority = _setting(
+        "running-max", "new transitions enter at the largest priority ever or at the largest alive"
+    )
+    importance_sampling: bool = _setting(True, "weight the losses by (N p)^-beta")
+    beta_annealing: bool = _setting(True, "move beta linearly to 1")
+    beta_start: float = _setting(0.4, "exponent of the weights at the start", low=0, high=1)
+    beta_anneal_steps: int = _setting(1, "agent steps until beta is 1", low=1)
+    weight_normaliser: WeightNormaliser = _setting(
+        "batch", "weights are divided by the largest of the batch or of the buffer"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentConfig:
+    """The network and its loss."""
+
+    network: Network = _setting("nature", "layers before the streams")
+    hidden_units: int = _setting(512, "width of each stream's hidden layer", low=1)
+    double: bool = _setting(True, "select by the online net, value by the target net")
+    dueling: bool = _setting(True, "separate streams for value and advantage")
+    distributional: bool = _setting(True, "learn a distribution of returns (C51)")
+    num_atoms: int = _setting(51, "atoms of the distribution", low=2)
+    v_min: float = _setting(-10.0, "lowest atom")
+    v_max: float = _setting(10.0, "highest atom")
+    noisy: Noise = _setting("factorised", "explore by noise on the weights")
+    noisy_layers: NoisyLayers = _setting(
+        "all", "noise in all linear layers or in the value stream only"
+    )
+    noisy_sigma: float = _setting(
+        0.5, "initial noise: sigma_0 of the factorised form, sigma of the independent one", low=0
+    )
+    loss: Loss = _setting("cross-entropy", "loss of one sample; importance weights multiply it")
+    learning_rate: float = _setting(6.25e-5, "Adam's step size", low=0)
+    adam_epsilon: float = _setting(1.5e-4, "Adam's epsilon", low=0)
+    max_grad_norm: float = _setting(10.0, "clip the gradient's norm to this; 0 does not", low=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleConfig:
+    """How long, how often, and where."""
+
+    steps: int = _setting(50_000_000, "agent steps to train, over all environments", low=1)
+    episodes: int = _setting(0, "stop after this many training episodes; 0 does not", low=0)
+    seed: int = _setting(0, "seed of everything random in the run", low=0)
+    device: str = _setting("auto", "auto, cpu, cuda or mps")
+    learning_starts: int = _setting(1_600, "agent steps before the first update", low=0)
+    update_period: int = _setting(4, "agent steps for each update", low=1)
+    target_sync_agent_steps: int = _setting(
+        8_000, "agent steps between copies of the online net to the target net", low=1
+    )
+    epsilon_greedy_start: float = _setting(
+        1.0, "share of random actions at the start; unused with noise on", low=0, high=1
+    )
+    epsilon_greedy_end: float = _setting(
+        0.01, "share of random actions after the annealing", low=0, high=1
+    )
+    epsilon_greedy_steps: int = _setting(
+        250_000, "agent steps over which random actions decrease linearly", low=1
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """All settings of one training run."""
+
+    preset: str
+    env: EnvConfig
+    replay: ReplayConfig
+    agent: AgentConfig
+    schedule: ScheduleConfig
+
+    def flat(self) -> dict[str, Any]:
+        """Return every setting under its vocabulary name, as ``runs.config`` holds it."""
+        flat: dict[str, Any] = {"preset": self.preset}
+        for part in (self.env, self.replay, self.agent, self.schedule):
+            flat.update({f.name: getattr(part, f.name) for f in fields(part)})
+        return flat
+
+    def to_json(self) -> str:
+        """Return :meth:`flat` as JSON with sorted keys."""
+        return json.dumps(self.flat(), sort_keys=True)
+
+
+def config_hash(config_json: str) -> str:
+    """Return 16 hex digits that two runs share exactly when all settings but the seed agree."""
+    settings = json.loads(config_json)
+    settings.pop("seed", None)
+    canonical = json.dumps(settings, sort_keys=True)
+    return hashlib.blake2b(canonical.encode(), digest_size=8).hexdigest()
