@@ -1,3 +1,3 @@
-"""rlaudit: is my replay doing what I think it does?"""
+"""Data quality and experiment-log analytics for replay-based reinforcement learning."""
 
 __version__ = "0.1.0.dev0"

@@ -16,12 +16,13 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from rlaudit.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 Network = Literal["mnih2013", "nature", "data-efficient", "mlp"]
 Noise = Literal["off", "factorised", "independent"]
@@ -46,8 +47,10 @@ class EnvConfig:
     frame_skip: int = _setting(4, "emulator frames for each Atari agent step", low=1)
     noop_max: int = _setting(30, "most no-op actions that start an Atari game", low=0)
     sticky_actions: float = _setting(
-        0.0, "probability that Atari repeats the last action (0.25 in Machado et al. 2018)",
-        low=0, high=1,
+        0.0,
+        "probability that Atari repeats the last action (0.25 in Machado et al. 2018)",
+        low=0,
+        high=1,
     )
     terminal_on_life_loss: bool = _setting(
         False, "learn from a lost life as from an end; the game goes on"
@@ -78,7 +81,7 @@ class ReplayConfig:
     importance_sampling: bool = _setting(True, "weight the losses by (N p)^-beta")
     beta_annealing: bool = _setting(True, "move beta linearly to 1")
     beta_start: float = _setting(0.4, "exponent of the weights at the start", low=0, high=1)
-    beta_anneal_steps: int = _setting(1, "agent steps until beta is 1", low=1)
+    beta_anneal_steps: int = _setting(1_500_000, "agent steps until beta is 1", low=1)
     weight_normaliser: WeightNormaliser = _setting(
         "batch", "weights are divided by the largest of the batch or of the buffer"
     )
@@ -113,7 +116,7 @@ class AgentConfig:
 class ScheduleConfig:
     """How long, how often, and where."""
 
-    steps: int = _setting(50_000_000, "agent steps to train, over all environments", low=1)
+    steps: int = _setting(1_500_000, "agent steps to train, over all environments", low=1)
     episodes: int = _setting(0, "stop after this many training episodes; 0 does not", low=0)
     seed: int = _setting(0, "seed of everything random in the run", low=0)
     device: str = _setting("auto", "auto, cpu, cuda or mps")
@@ -153,6 +156,127 @@ class TrainConfig:
     def to_json(self) -> str:
         """Return :meth:`flat` as JSON with sorted keys."""
         return json.dumps(self.flat(), sort_keys=True)
+
+
+class Setting(NamedTuple):
+    """One word of the vocabulary."""
+
+    name: str
+    part: str
+    type: type
+    choices: tuple[str, ...]
+    default: Any
+    doc: str
+    low: float | None
+    high: float | None
+
+    def check(self, value: object) -> Any:
+        """Return ``value`` in the setting's type.
+
+        Raises:
+            ConfigError: if the value has another type, lies outside the range or is no choice.
+        """
+        if self.type is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if not isinstance(value, self.type) or (self.type is int and isinstance(value, bool)):
+            raise ConfigError(f"{self.name} must be {_KINDS[self.type]}, not {value!r}")
+        if self.choices and value not in self.choices:
+            hint = did_you_mean(str(value), self.choices)
+            raise ConfigError(f"{self.name} cannot be {value!r}", hint=hint)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{self.name} must be a finite number, not {value}")
+        if isinstance(value, (int, float)):
+            if self.low is not None and value < self.low:
+                raise ConfigError(f"{self.name} must be at least {self.low:g}, not {value}")
+            if self.high is not None and value > self.high:
+                raise ConfigError(f"{self.name} must be at most {self.high:g}, not {value}")
+        return value
+
+
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+_PARTS: dict[str, type] = {
+    "env": EnvConfig,
+    "replay": ReplayConfig,
+    "agent": AgentConfig,
+    "schedule": ScheduleConfig,
+}
+
+
+@cache
+def vocabulary() -> dict[str, Setting]:
+    """Return every setting by name, in the order of the dataclasses."""
+    settings = {}
+    for part, owner in _PARTS.items():
+        hints = get_type_hints(owner)
+        for f in fields(owner):
+            hint = hints[f.name]
+            choices = get_args(hint) if get_origin(hint) is Literal else ()
+            settings[f.name] = Setting(
+                f.name, part, str if choices else hint, choices, f.default, **f.metadata
+            )
+    return settings
+
+
+def build(preset: str, values: Mapping[str, object]) -> TrainConfig:
+    """Check ``values`` (settings by name; absent ones keep their default) and group them.
+
+    Raises:
+        ConfigError: if a name is unknown, a value does not fit, or two settings contradict.
+    """
+    known = vocabulary()
+    parts: dict[str, dict[str, Any]] = {part: {} for part in _PARTS}
+    for name, value in values.items():
+        if name not in known:
+            raise ConfigError(f"unknown setting {name!r}", hint=did_you_mean(name, known))
+        setting = known[name]
+        parts[setting.part][name] = setting.check(value)
+    config = TrainConfig(preset=preset, **{part: _PARTS[part](**parts[part]) for part in parts})
+    _check_together(config)
+    return config
+
+
+def _check_together(config: TrainConfig) -> None:
+    replay, agent = config.replay, config.agent
+    refusals = [
+        (
+            replay.batch_size > replay.capacity,
+            f"batch_size {replay.batch_size} is larger than the capacity {replay.capacity}",
+            "raise --capacity or lower --batch-size",
+        ),
+        (
+            replay.prioritized == (replay.sampling == "uniform"),
+            f"prioritized is {str(replay.prioritized).lower()} but sampling is {replay.sampling!r}",
+            "uniform sampling goes with --no-prioritized, the others with --prioritized",
+        ),
+        (
+            replay.importance_sampling and not replay.prioritized,
+            "importance_sampling is on but prioritized is off",
+            "uniform draws need no weights: pass --no-importance-sampling",
+        ),
+        (
+            replay.prioritized and not replay.replacement,
+            "prioritized draws are with replacement",
+            "replacement = false goes with --no-prioritized",
+        ),
+        (
+            agent.distributional != (agent.loss == "cross-entropy"),
+            f"distributional is {str(agent.distributional).lower()} but the loss is {agent.loss!r}",
+            "C51 is learned with cross-entropy, a plain Q-network with huber, squared or abs",
+        ),
+        (
+            agent.v_min >= agent.v_max,
+            f"v_min {agent.v_min:g} is not below v_max {agent.v_max:g}",
+            "give the range of returns that the atoms cover",
+        ),
+        (
+            agent.noisy != "off" and agent.noisy_layers == "value" and not agent.dueling,
+            "noisy_layers is 'value' but dueling is off, so there is no value stream",
+            "pass --dueling or --noisy-layers all",
+        ),
+    ]
+    for refused, message, hint in refusals:
+        if refused:
+            raise ConfigError(message, hint=hint)
 
 
 def config_hash(config_json: str) -> str:

@@ -1,0 +1,187 @@
+"""Named sets of settings, and how preset, file and command line become one configuration.
+
+Each preset lists only where it departs from the defaults in :mod:`rlaudit.config`, which are
+Rainbow's (Hessel et al. 2018, table 1) but for two: learning starts after 1,600 agent steps and
+not 20,000, so that a short run learns; and a run lasts 1.5M agent steps and not 50M.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rlaudit.config import TrainConfig, build, vocabulary
+from rlaudit.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class Preset(NamedTuple):
+    """Settings under a name, and where they come from."""
+
+    doc: str
+    settings: Mapping[str, object]
+
+
+_NO_RAINBOW: dict[str, object] = {
+    "double": False,
+    "dueling": False,
+    "distributional": False,
+    "prioritized": False,
+    "noisy": "off",
+    "n_step": 1,
+}
+
+PRESETS: dict[str, Preset] = {
+    "rainbow": Preset("all six components on the Nature network (Hessel et al. 2018)", {}),
+    "data-efficient": Preset(
+        "Rainbow for 100,000 steps: small network, n = 20, an update each step "
+        "(van Hasselt et al. 2019)",
+        {
+            "network": "data-efficient",
+            "hidden_units": 256,
+            "n_step": 20,
+            "steps": 100_000,
+            "capacity": 100_000,
+            "update_period": 1,
+            "target_sync_agent_steps": 2_000,
+            "learning_rate": 1e-4,
+        },
+    ),
+    "dqn": Preset(
+        "no component: DQN with Adam and the Huber loss (Mnih et al. 2015)",
+        {**_NO_RAINBOW, "epsilon_greedy_steps": 250_000},
+    ),
+    "cartpole": Preset(
+        "all six components on a small network for CartPole-v1",
+        {
+            "network": "mlp",
+            "hidden_units": 128,
+            "v_min": 0.0,
+            "v_max": 100.0,
+            "reward_clip": 0.0,
+            "steps": 100_000,
+            "capacity": 50_000,
+            "learning_starts": 500,
+            "update_period": 1,
+            "target_sync_agent_steps": 200,
+            "learning_rate": 5e-4,
+        },
+    ),
+    "gymnasium": Preset(
+        "Double DQN, dueling and prioritized on a small network, for returns of unknown size",
+        {
+            "network": "mlp",
+            "hidden_units": 128,
+            "distributional": False,
+            "reward_clip": 0.0,
+            "steps": 200_000,
+            "capacity": 100_000,
+            "learning_starts": 1_000,
+            "update_period": 1,
+            "target_sync_agent_steps": 500,
+            "learning_rate": 5e-4,
+            "epsilon_greedy_steps": 20_000,
+        },
+    ),
+}
+
+# Which preset an environment gets when none is named.
+ATARI_PRESET = "rainbow"
+GYMNASIUM_PRESETS = {"CartPole-v0": "cartpole", "CartPole-v1": "cartpole"}
+OTHER_PRESET = "gymnasium"
+
+
+def preset_for(env: str, *, atari: bool) -> str:
+    """Return the preset that an environment is trained with by default."""
+    return ATARI_PRESET if atari else GYMNASIUM_PRESETS.get(env, OTHER_PRESET)
+
+
+def read_config_file(path: Path) -> dict[str, object]:
+    """Read settings from a TOML file, flat or under tables of any name.
+
+    Raises:
+        ConfigError: if the file is missing, is not TOML, or states a setting twice.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+    settings: dict[str, object] = {}
+    tables = [v for v in document.values() if isinstance(v, dict)]
+    for table in ({k: v for k, v in document.items() if not isinstance(v, dict)}, *tables):
+        for key, value in table.items():
+            name = key.replace("-", "_")
+            if name in settings:
+                raise ConfigError(f"{path} states {name} twice")
+            if name != "preset" and name not in vocabulary():
+                raise ConfigError(
+                    f"{path}: unknown setting {key!r}", hint=did_you_mean(name, vocabulary())
+                )
+            settings[name] = value
+    return settings
+
+
+def resolve(
+    env: str,
+    *,
+    atari: bool,
+    preset: str | None = None,
+    from_file: Mapping[str, object] | None = None,
+    from_flags: Mapping[str, object] | None = None,
+    from_env: Mapping[str, object] | None = None,
+) -> TrainConfig:
+    """Join preset, what the environment's id implies, file and flags; later ones win.
+
+    Settings that follow from others are filled in where nobody states them: the loss from
+    ``distributional``, the sampling and the weights from ``prioritized``, beta's annealing from
+    the run's length. With noise on, the epsilon-greedy shares are 0.
+
+    Raises:
+        ConfigError: if the preset or a setting is unknown, out of range or contradicts another.
+    """
+    file_settings = dict(from_file or {})
+    file_preset = file_settings.pop("preset", None)
+    chosen = preset or file_preset or preset_for(env, atari=atari)
+    if not isinstance(chosen, str) or chosen not in PRESETS:
+        raise ConfigError(f"unknown preset {chosen!r}", hint=did_you_mean(str(chosen), PRESETS))
+    stated: dict[str, Any] = {
+        **PRESETS[chosen].settings,
+        **(from_env or {}),
+        **file_settings,
+        **(from_flags or {}),
+        "env": env,
+    }
+    if "steps" in stated:
+        stated.setdefault("beta_anneal_steps", stated["steps"])
+    if stated.get("distributional") is False:
+        stated.setdefault("loss", "huber")
+    if stated.get("prioritized") is False:
+        stated.setdefault("sampling", "uniform")
+        stated.setdefault("importance_sampling", False)
+    if stated.get("noisy", "factorised") != "off":
+        stated.update(epsilon_greedy_start=0.0, epsilon_greedy_end=0.0)
+        if stated.get("noisy") == "independent":
+            stated.setdefault("noisy_sigma", 0.017)
+    return build(chosen, stated)
+
+
+def warnings_about(config: TrainConfig) -> list[str]:
+    """Say what is allowed but seldom meant."""
+    schedule = config.schedule
+    warnings = []
+    if schedule.steps <= schedule.learning_starts:
+        warnings.append(
+            f"steps {schedule.steps} end before learning starts at {schedule.learning_starts}: "
+            "the run will fill the replay and not learn"
+        )
+    if schedule.learning_starts < config.replay.batch_size:
+        warnings.append(
+            f"learning_starts {schedule.learning_starts} is below the batch size "
+            f"{config.replay.batch_size}: the first update waits for a full batch"
+        )
+    return warnings
