@@ -120,7 +120,7 @@ class SumTree:
             nodes = nodes // FAN_OUT
             sums = np.add.reduce(level[nodes], axis=1, dtype=np.float64)
             self._parents(depth)[nodes] = sums
-        self._note_max(float(held), float(written))
+        self._note_write(float(held), float(written))
 
     def set_one(self, slot: int, leaf: float) -> None:
         """Write one leaf; like :meth:`set`, and several times as fast for a single slot.
@@ -137,7 +137,7 @@ class SumTree:
         for depth, level in enumerate(self._levels):
             node //= FAN_OUT
             self._parents(depth)[node] = np.add.reduce(level[node], dtype=np.float64)
-        self._note_max(held, float(self._leaves[slot]))
+        self._note_write(held, float(self._leaves[slot]))
 
     def find(self, masses: ArrayLike) -> NDArray[np.int64]:
         """Return the slot that each mass falls on.
@@ -203,10 +203,7 @@ class SumTree:
         return found
 
     def _parents(self, depth: int) -> NDArray[np.floating]:
-        if depth + 1 < len(self._flat):
-            return self._flat[depth + 1]
-        self._running_is_stale = True
-        return self._top
+        return self._flat[depth + 1] if depth + 1 < len(self._flat) else self._top
 
     def _running_sum(self) -> NDArray[np.float64]:
         if self._running_is_stale:
@@ -214,7 +211,8 @@ class SumTree:
             self._running_is_stale = False
         return self._running
 
-    def _note_max(self, held: float, written: float) -> None:
+    def _note_write(self, held: float, written: float) -> None:
+        self._running_is_stale = True
         if written >= self._max:
             self._max = written
             self._max_is_stale = False
