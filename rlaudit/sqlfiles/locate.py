@@ -1,0 +1,23 @@
+"""Say where the SQL files are: in the checkout, or inside the installed package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_CHECKOUT = _PACKAGE.parent
+
+
+def sql_root() -> Path:
+    """Return the folder ``sql/``.
+
+    The checkout's own is taken first, so that an editable install never reads an old copy.
+    """
+    if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "sql" / "schema").is_dir():
+        return _CHECKOUT / "sql"
+    return _PACKAGE / "sql"
+
+
+def read_sql(name: str) -> str:
+    """Return the text of one file, named relative to ``sql/``, such as ``schema/raw.sql``."""
+    return (sql_root() / name).read_text(encoding="utf-8")
