@@ -1,0 +1,25 @@
+"""Find, parse and check the files in ``sql/``; what they contain is the tool's knowledge."""
+
+from __future__ import annotations
+
+from rlaudit.sqlfiles.find import load_checks, load_shared
+from rlaudit.sqlfiles.locate import read_sql, sql_root
+from rlaudit.sqlfiles.model import CheckFile, Param, ParamValue, Requirement, Severity, SharedFile
+from rlaudit.sqlfiles.parse import parse_check, parse_shared
+from rlaudit.sqlfiles.statement import verify_statement
+
+__all__ = [
+    "CheckFile",
+    "Param",
+    "ParamValue",
+    "Requirement",
+    "Severity",
+    "SharedFile",
+    "load_checks",
+    "load_shared",
+    "parse_check",
+    "parse_shared",
+    "read_sql",
+    "sql_root",
+    "verify_statement",
+]

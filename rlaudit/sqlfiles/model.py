@@ -1,0 +1,104 @@
+"""What the SQL files in ``sql/checks`` and ``sql/shared`` say, as data."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from rlaudit.errors import SqlFileError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+Severity = Literal["error", "warning"]
+ParamValue = str | int | float | bool | None
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A figure that a file takes from outside, read in SQL as ``getvariable('name')``."""
+
+    name: str
+    type: str
+    default: ParamValue
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What a log must state before a check can judge it.
+
+    ``config.KEY`` must be in the run's settings, and equal one of ``allowed`` if that is given;
+    ``TABLE.COLUMN`` must have a value in at least one of the run's rows.
+    """
+
+    owner: str
+    term: str
+    allowed: tuple[str, ...] = ()
+
+    @property
+    def is_setting(self) -> bool:
+        """Whether a setting of the run is asked for, and not a column."""
+        return self.owner == "config"
+
+    def __str__(self) -> str:
+        """Return it as it stands in a header."""
+        wanted = f" = {' | '.join(self.allowed)}" if self.allowed else ""
+        return f"{self.owner}.{self.term}{wanted}"
+
+
+@dataclass(frozen=True, slots=True)
+class SharedFile:
+    """A table that several checks need: one SELECT, built once an audit in schema ``shared``."""
+
+    name: str
+    title: str
+    reads: tuple[str, ...]
+    needs: tuple[str, ...]
+    path: Path
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckFile:
+    """One check: a SELECT that returns what is wrong, and what its header says of it.
+
+    ``groups`` names in the plural what is judged, and ``counted`` the table whose rows are its
+    number; without it they are the rows of ``reads[0]`` less the further copies that were found.
+    """
+
+    name: str
+    family: str
+    title: str
+    severity: Severity
+    reads: tuple[str, ...]
+    grain: tuple[str, ...]
+    groups: str
+    counted: str | None
+    needs: tuple[str, ...]
+    requires: tuple[Requirement, ...]
+    params: tuple[Param, ...]
+    diagnosis: str
+    diagnosis_line: int
+    why: str
+    cites: str
+    path: Path
+    sql: str
+
+    @property
+    def placeholders(self) -> tuple[str, ...]:
+        """The columns that the diagnosis is filled from."""
+        return tuple(_PLACEHOLDER.findall(self.diagnosis))
+
+    def check_columns(self, columns: Collection[str]) -> None:
+        """Raise :class:`SqlFileError` if grain or diagnosis name what the SELECT lacks."""
+        for name in (*self.grain, *self.placeholders):
+            if name not in columns:
+                raise SqlFileError(
+                    f"{self.path}:{self.diagnosis_line}: "
+                    f"grain or diagnosis names {name!r}, which is no column of the result",
+                    hint=did_you_mean(name, columns),
+                )

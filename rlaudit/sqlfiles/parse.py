@@ -1,0 +1,172 @@
+"""Turn the text of a SQL file into a :class:`CheckFile` or a :class:`SharedFile`.
+
+Keys of a check:
+
+=========  ========  ==========================================================================
+key        required  value
+=========  ========  ==========================================================================
+name       yes       the file's name without ``.sql``
+title      yes       what is checked, for the list of checks
+severity   yes       ``error`` (findings end a command with exit code 1) or ``warning``
+reads      yes       tables, separated by commas; the check applies to runs that have rows in all
+grain      yes       columns that identify one row of the result; the first is ``run_id``
+groups     yes       what is judged, in the plural, and optionally ``= TABLE`` whose rows it counts
+diagnosis  yes       one sentence on what is wrong, with ``{column}`` filled from a row
+why        yes       what goes wrong in training, or in reading the log, if this is wrong
+needs      no        tables from ``sql/shared``, read as ``shared.NAME``
+requires   no        ``config.KEY``, ``config.KEY = A | B`` or ``TABLE.COLUMN``, comma-separated
+params     no        ``NAME TYPE = DEFAULT``, comma-separated, read as ``getvariable('NAME')``
+cites      no        papers, bug reports, and what was confirmed and how
+=========  ========  ==========================================================================
+
+A shared file has name, title and reads, and optionally needs.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, cast
+
+from rlaudit.errors import SqlFileError, did_you_mean
+from rlaudit.sqlfiles.headers import Header, parse_header
+from rlaudit.sqlfiles.model import CheckFile, Param, ParamValue, Requirement, Severity, SharedFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_CHECK_REQUIRED = ("name", "title", "severity", "reads", "grain", "groups", "diagnosis", "why")
+_CHECK_OPTIONAL = ("needs", "requires", "params", "cites")
+_SHARED_REQUIRED = ("name", "title", "reads")
+_SEVERITIES = ("error", "warning")
+_PARAM = re.compile(r"(?P<name>[a-z_]\w*) +(?P<type>[A-Z]+) *= *(?P<default>.+)$")
+_REQUIREMENT = re.compile(r"(?P<owner>[a-z_]+)\.(?P<term>[a-z_]\w*)(?: *= *(?P<allowed>.+))?$")
+_TYPES = {"BIGINT": int, "DOUBLE": float, "VARCHAR": str, "BOOLEAN": bool}
+_TEXT = re.compile(r"'(.*)'")
+_BRACE = re.compile(r"\{(\w*)\}|[{}]")
+
+
+def parse_check(text: str, path: Path) -> CheckFile:
+    """Return the check that ``text``, the contents of ``path``, describes.
+
+    Raises :class:`SqlFileError` for a header that breaks the format. The statement itself is
+    judged by :func:`rlaudit.sqlfiles.verify_statement`.
+    """
+    header = parse_header(text, path, required=_CHECK_REQUIRED, optional=_CHECK_OPTIONAL)
+    severity = header.values["severity"]
+    if severity not in _SEVERITIES:
+        raise header.fail(
+            "severity", f"unknown severity {severity!r}", hint="write error or warning"
+        )
+    grain = header.items("grain")
+    if grain[0] != "run_id":
+        raise header.fail("grain", "the first column of the grain is not run_id")
+    noun, _, counted = (part.strip() for part in header.values["groups"].partition("="))
+    return CheckFile(
+        name=_name(header, path),
+        family=path.parent.name,
+        title=header.values["title"],
+        severity=cast("Severity", severity),
+        reads=header.items("reads"),
+        grain=grain,
+        groups=noun,
+        counted=counted or None,
+        needs=header.items("needs"),
+        requires=tuple(_requirement(header, part) for part in header.items("requires")),
+        params=_params(header),
+        diagnosis=_diagnosis(header),
+        diagnosis_line=header.lines["diagnosis"],
+        why=header.values["why"],
+        cites=header.values.get("cites", ""),
+        path=path,
+        sql=text,
+    )
+
+
+def parse_shared(text: str, path: Path) -> SharedFile:
+    """Return the shared table that ``text``, the contents of ``path``, describes."""
+    header = parse_header(text, path, required=_SHARED_REQUIRED, optional=("needs",))
+    return SharedFile(
+        name=_name(header, path),
+        title=header.values["title"],
+        reads=header.items("reads"),
+        needs=header.items("needs"),
+        path=path,
+        sql=text,
+    )
+
+
+def _name(header: Header, path: Path) -> str:
+    name = header.values["name"]
+    if name != path.stem:
+        raise header.fail(
+            "name", f"name is {name!r} and the file's is {path.stem!r}", hint="make them agree"
+        )
+    return name
+
+
+def _diagnosis(header: Header) -> str:
+    text = header.values["diagnosis"]
+    for found in _BRACE.finditer(text):
+        if not found[1]:
+            raise header.fail(
+                "diagnosis", f"the brace {found[0]!r} encloses no column", hint="write {column}"
+            )
+    return text
+
+
+def _requirement(header: Header, part: str) -> Requirement:
+    found = _REQUIREMENT.match(part)
+    if found is None or (found["allowed"] and found["owner"] != "config"):
+        raise header.fail(
+            "requires",
+            f"requires has {part!r}",
+            hint="write config.KEY, config.KEY = VALUE | VALUE, or TABLE.COLUMN",
+        )
+    allowed = tuple(value.strip() for value in (found["allowed"] or "").split("|"))
+    return Requirement(found["owner"], found["term"], allowed if found["allowed"] else ())
+
+
+def _params(header: Header) -> tuple[Param, ...]:
+    params = tuple(_param(header, part) for part in header.items("params"))
+    names = [param.name for param in params]
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise header.fail("params", f"params names {repeated[0]!r} twice")
+    return params
+
+
+def _param(header: Header, part: str) -> Param:
+    found = _PARAM.match(part)
+    if found is None:
+        raise header.fail("params", f"params has {part!r}", hint="write name TYPE = default")
+    if found["type"] not in _TYPES:
+        raise header.fail(
+            "params",
+            f"parameter {found['name']!r} has the type {found['type']}",
+            hint=did_you_mean(found["type"], _TYPES),
+        )
+    return Param(found["name"], found["type"], _default(header, found))
+
+
+def _default(header: Header, found: re.Match[str]) -> ParamValue:
+    """Return the default of a parameter as the Python value that is bound."""
+    text, kind = found["default"], found["type"]
+    if text == "NULL":
+        return None
+    try:
+        if kind == "BOOLEAN":
+            return {"true": True, "false": False}[text]
+        if kind == "VARCHAR":
+            return _TEXT.fullmatch(text)[1]  # type: ignore[index]  # no match: TypeError below
+        return int(text) if kind == "BIGINT" else float(text)
+    except (ValueError, KeyError, TypeError):
+        raise header.fail(
+            "params", f"{text!r}, the default of {found['name']!r}, is no {kind}"
+        ) from None
+
+
+def read_text(path: Path) -> str:
+    """Return the contents of a SQL file; an unreadable one is a :class:`SqlFileError`."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SqlFileError(f"{path}:1: cannot be read: {error}") from error
