@@ -1,0 +1,29 @@
+"""The DuckDB file that holds a log: open it, wait for it, create it, read it, spool beside it.
+
+Two rules keep a log whole. Hold the file briefly: writers and readers exclude each other. And
+never open a database file by other means (to hash or to copy it) in a process that may have it
+open through DuckDB: POSIX then drops the process's lock on it.
+"""
+
+from __future__ import annotations
+
+from rlaudit.store.connect import Patience, attach_for_reading, open_for_writing
+from rlaudit.store.log import Log, open_for_reading
+from rlaudit.store.runs import RunState, RunSummary, list_runs, pid_alive, run_state
+from rlaudit.store.schema import SCHEMA_VERSION, TABLES, table_columns
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "TABLES",
+    "Log",
+    "Patience",
+    "RunState",
+    "RunSummary",
+    "attach_for_reading",
+    "list_runs",
+    "open_for_reading",
+    "open_for_writing",
+    "pid_alive",
+    "run_state",
+    "table_columns",
+]

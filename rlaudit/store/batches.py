@@ -1,0 +1,75 @@
+"""Rows as Arrow tables, which is how they reach DuckDB and the spool.
+
+Arrow keeps NULL and NaN apart and hands numpy's columns over without a copy.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from rlaudit.store.schema import table_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+_ARROW_TYPES = {
+    "BIGINT": pa.int64(),
+    "INTEGER": pa.int32(),
+    "UBIGINT": pa.uint64(),
+    "DOUBLE": pa.float64(),
+    "FLOAT": pa.float32(),
+    "BOOLEAN": pa.bool_(),
+    "VARCHAR": pa.string(),
+    "JSON": pa.string(),
+    "TIMESTAMP": pa.timestamp("us"),
+    "MAP(VARCHAR, BIGINT)": pa.map_(pa.string(), pa.int64()),
+}
+
+
+@functools.cache
+def arrow_schema(table: str) -> pa.Schema:
+    """Return the Arrow types of all columns of ``raw.<table>``."""
+    return pa.schema((name, _ARROW_TYPES[kind]) for name, kind in table_columns()[table].items())
+
+
+def from_dicts(table: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Return ``rows`` as a table; a key that is absent is NULL."""
+    return pa.Table.from_pylist(
+        [
+            # Arrow takes a map as pairs.
+            {key: list(v.items()) if isinstance(v, dict) else v for key, v in row.items()}
+            for row in rows
+        ],
+        schema=arrow_schema(table),
+    )
+
+
+def to_dicts(table: pa.Table) -> list[dict[str, Any]]:
+    """Return the rows of ``table``, maps as dictionaries; the inverse of :func:`from_dicts`."""
+    maps = [field.name for field in table.schema if pa.types.is_map(field.type)]
+    rows: list[dict[str, Any]] = table.to_pylist()
+    for row in rows:
+        row.update({name: dict(row[name]) for name in maps if row[name] is not None})
+    return rows
+
+
+def insert(
+    con: DuckDBPyConnection, target: str, rows: pa.Table, constants: Mapping[str, str] | None = None
+) -> None:
+    """Append ``rows`` to ``target`` by column name, with ``constants`` as further columns."""
+    constants = constants or {}
+    kept = [f'"{name}"' for name in rows.column_names if name not in constants]
+    given = [f'${name} AS "{name}"' for name in constants]
+    con.register("arriving_rows", rows)
+    try:
+        con.execute(
+            f"INSERT INTO {target} BY NAME SELECT {', '.join(given + kept)} FROM arriving_rows",  # noqa: S608 - column names of our schema
+            dict(constants),
+        )
+    finally:
+        con.unregister("arriving_rows")

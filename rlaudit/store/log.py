@@ -1,0 +1,150 @@
+"""The reading side: one log as a user and the checks see it, spool included."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from rlaudit import __version__
+from rlaudit.errors import DatabaseError, SchemaVersionError
+from rlaudit.sqlfiles import read_sql
+from rlaudit.store import schema, spool
+from rlaudit.store.connect import Patience, attach_for_reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from duckdb import DuckDBPyConnection
+
+
+# Holds the rows of the spool in a reader's memory; named so that no user's schema is in its way.
+_SPOOL = "rlaudit_spool"
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """An open log, or another DuckDB file that was opened the same way.
+
+    Attributes:
+        path: the file.
+        con: an in-memory DuckDB. Tables of the file are read through views of their own names:
+            a log's raw tables in the schema ``raw`` and its views in ``main``, as this version
+            of rlaudit defines them; any other table under its schema and name.
+        is_log: the file holds a log; otherwise it has only other tables.
+        incomplete: what of the log is not shown, as a sentence; None if nothing is missing.
+
+    """
+
+    path: Path
+    con: DuckDBPyConnection
+    is_log: bool
+    incomplete: str | None
+
+
+@contextlib.contextmanager
+def open_for_reading(
+    path: str | Path, *, wait: float | Patience = 10.0, require_log: bool = True
+) -> Iterator[Log]:
+    """Open the file at ``path`` for reading; writers wait, or spool, until it is closed again.
+
+    Raises what :func:`attach_for_reading` raises; :class:`DatabaseError` if the file holds no log
+    and ``require_log`` is set; :class:`SchemaVersionError` if the log is of another version.
+    """
+    path = Path(path).absolute()
+    with attach_for_reading(path, wait=wait) as con:
+        version = _version(con, path)
+        if version is None:
+            if require_log:
+                raise DatabaseError(
+                    f"{path} has no rlaudit tables",
+                    hint="check the path; rlaudit train --db FILE writes a log",
+                )
+            _pass_through(con, frozenset())
+            yield Log(path, con, is_log=False, incomplete=None)
+            return
+        _pass_through(con, schema.our_names())
+        missing = _show_log(con, path)
+        con.execute(read_sql("schema/views.sql"))
+        yield Log(path, con, is_log=True, incomplete=missing)
+
+
+def _version(con: DuckDBPyConnection, path: Path) -> int | None:
+    version = schema.version_of(con, "log")
+    if version is not None and version > schema.SCHEMA_VERSION:
+        raise schema.newer_schema(path, version)
+    if version is not None and version < schema.SCHEMA_VERSION:
+        raise SchemaVersionError(
+            f"{path} has log schema version {version}; rlaudit {__version__} reads version "
+            f"{schema.SCHEMA_VERSION}",
+            hint="recording into the file migrates it",
+        )
+    return version
+
+
+def _show_log(con: DuckDBPyConnection, path: Path) -> str | None:
+    """Define ``raw`` over the file's tables and the rows of the spool; say what is missing."""
+    _refuse_gaps(con, path)
+    con.execute("CREATE SCHEMA IF NOT EXISTS raw")
+    for table in schema.table_columns():
+        con.execute(f"CREATE VIEW raw.{table} AS FROM log.raw.{table}")
+    entries = spool.list_entries(path)
+    return _add_spool(con, path, entries) if entries else None
+
+
+def _refuse_gaps(con: DuckDBPyConnection, path: Path) -> None:
+    rows = con.sql(
+        "SELECT table_name, column_name FROM duckdb_columns() "
+        "WHERE database_name = 'log' AND schema_name = 'raw'"
+    ).fetchall()
+    for table, columns in schema.table_columns().items():
+        there = {column for owner, column in rows if owner == table}
+        absent = [column for column in columns if column not in there]
+        if absent:
+            what = f"the column raw.{table}.{absent[0]}" if there else f"the table raw.{table}"
+            raise DatabaseError(
+                f"{path} lacks {what}, which every log of version {schema.SCHEMA_VERSION} has",
+                hint="restore the file from a copy",
+            )
+
+
+def _add_spool(con: DuckDBPyConnection, path: Path, entries: list[Path]) -> str | None:
+    con.execute(f"CREATE SCHEMA {_SPOOL}")
+    for table in schema.table_columns():
+        con.execute(f"CREATE TABLE {_SPOOL}.{table} AS FROM log.raw.{table} LIMIT 0")
+        # A segment's row in the spool is newer than the one in the file.
+        older = f" ANTI JOIN {_SPOOL}.segments USING (segment_id)" if table == "segments" else ""
+        con.execute(
+            f"CREATE OR REPLACE VIEW raw.{table} AS SELECT * FROM log.raw.{table}{older} "  # noqa: S608 - our schema's names
+            f"UNION ALL BY NAME SELECT * FROM {_SPOOL}.{table}"
+        )
+    folded = spool.fold_in(con, entries, into=_SPOOL)
+    if folded.vanished:
+        # Its writer replaced it by a newer one after the spool was listed.
+        again = [entry for entry in spool.list_entries(path) if entry not in entries]
+        folded.unreadable += spool.fold_in(con, again, into=_SPOOL).unreadable
+    if not folded.unreadable:
+        return None
+    return (
+        f"{len(folded.unreadable)} of {len(entries)} flushes in {spool.spool_folder(path)} "
+        "cannot be read, so their rows are missing"
+    )
+
+
+def _pass_through(con: DuckDBPyConnection, ours: frozenset[tuple[str, str]]) -> None:
+    """Give the file's other tables and views their own names in the in-memory database."""
+    for owner, name in schema.tables_and_views(con, "log"):
+        if (owner.lower(), name.lower()) in ours:
+            continue
+        quoted = f"{_quote(owner)}.{_quote(name)}"
+        con.execute(f"CREATE SCHEMA IF NOT EXISTS {_quote(owner)}")
+        # A view that no longer binds in its own file cannot be read there either.
+        with contextlib.suppress(duckdb.Error):
+            con.execute(f"CREATE VIEW {quoted} AS FROM log.{quoted}")
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,91 @@
+"""The runs of a log, and whether each is still alive."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from rlaudit.sqlfiles import read_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from rlaudit.store.log import Log
+
+RunState = Literal["running", "finished", "interrupted", "failed", "dead"]
+
+# A living recorder gives a sign every few seconds, in the file or in the spool.
+DEAD_AFTER = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One run as ``rlaudit runs`` lists it; steps are agent steps over all environments.
+
+    ``episodes`` counts finished training episodes, ``mean_return`` is the mean raw return of the
+    last 100 of them (None before the first), and ``rows`` counts the rows of all tables that its
+    recorder stored.
+    """
+
+    run_id: str
+    name: str
+    env_id: str
+    state: RunState
+    steps: int
+    episodes: int
+    mean_return: float | None
+    rows: int
+    started_at: datetime
+
+
+def list_runs(log: Log) -> list[RunSummary]:
+    """Return every run of ``log``, oldest first."""
+    result = log.con.sql(read_sql("reports/runs.sql"))
+    now = datetime.now(UTC).replace(tzinfo=None)
+    summaries = []
+    for values in result.fetchall():
+        row = dict(zip(result.columns, values, strict=True))
+        state = run_state(row, now, socket.gethostname(), pid_alive)
+        shown = {key: row[key] for key in RunSummary.__slots__ if key != "state"}
+        summaries.append(RunSummary(state=state, **shown))
+    return summaries
+
+
+def run_state(
+    segment_row: Mapping[str, Any],
+    now: datetime,
+    this_host: str,
+    pid_alive: Callable[[int], bool | None],
+) -> RunState:
+    """Return the state of a segment: what it wrote last, or ``dead`` if that cannot be true.
+
+    Reads ``state``, ``heartbeat_at``, ``host`` and ``pid`` of the row. ``now`` is UTC without a
+    zone, as the log's times are. ``pid_alive`` returns None where it cannot know.
+    """
+    state = segment_row["state"]
+    if state is None:
+        return "dead"  # a run without a segment: nothing can be said to work on it
+    if state != "running":
+        return cast("RunState", state)
+    heartbeat = segment_row["heartbeat_at"]
+    if heartbeat is None or now - heartbeat > DEAD_AFTER:
+        return "dead"
+    if segment_row["host"] == this_host and pid_alive(segment_row["pid"]) is False:
+        return "dead"
+    return "running"
+
+
+def pid_alive(pid: int) -> bool | None:
+    """Say whether a process of this machine exists; None where asking is not safe."""
+    if os.name != "posix":
+        return None  # on Windows os.kill ends the process, whatever the signal
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
