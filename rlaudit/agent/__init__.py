@@ -1,0 +1,1 @@
+"""The agent: networks, noise, losses and updates; it knows nothing of logs or environments."""
