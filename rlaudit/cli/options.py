@@ -1,0 +1,60 @@
+"""Command-line options made from the vocabulary of settings.
+
+One option for each setting, so that help, ``--config`` files and the log share one list.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rlaudit.config import vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rlaudit.config import Setting
+
+_PANELS = {
+    "env": "Environment",
+    "replay": "Replay",
+    "agent": "Agent",
+    "schedule": "Schedule",
+}
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace ``**settings`` in the command's signature by one option for each setting."""
+    signature = inspect.signature(command, eval_str=True)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    taken = {p.name for p in own}
+    settings = [_parameter(s) for name, s in vocabulary().items() if name not in taken]
+    command.__signature__ = signature.replace(parameters=[*own, *settings])  # type: ignore[attr-defined] # functions have no declared signature
+    command.__annotations__ = {p.name: p.annotation for p in (*own, *settings)}
+    return command
+
+
+def _parameter(setting: Setting) -> inspect.Parameter:
+    flag = f"--{setting.name.replace('_', '-')}"
+    text = setting.doc
+    if setting.type is not bool and setting.default != "":
+        text += f" (Rainbow: {setting.default:g})" if _is_number(setting) else ""
+    option = typer.Option(
+        f"{flag}/--no-{flag[2:]}" if setting.type is bool else flag,
+        help=text,
+        show_default=False,
+        metavar="|".join(setting.choices) if setting.choices else None,
+        rich_help_panel=_PANELS[setting.part],
+        envvar=f"RLAUDIT_{setting.name.upper()}",
+        show_envvar=False,
+    )
+    annotation: Any = Annotated[setting.type | None, option]
+    return inspect.Parameter(
+        setting.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
+    )
+
+
+def _is_number(setting: Setting) -> bool:
+    return setting.type in (int, float)

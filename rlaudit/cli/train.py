@@ -1,0 +1,138 @@
+"""``rlaudit train``."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rlaudit.cli.options import with_settings
+from rlaudit.errors import (
+    EXIT_CLEAN,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    MissingExtraError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from rlaudit.config import TrainConfig
+
+_EXIT_CODES = {
+    "finished": EXIT_CLEAN,
+    "interrupted": EXIT_INTERRUPTED,
+    "failed": EXIT_FAILED,
+}
+
+
+@with_settings
+def train(
+    env: Annotated[
+        str | None,
+        typer.Argument(
+            help="breakout, any other ALE game in snake_case, cartpole, or a Gymnasium id."
+        ),
+    ] = None,
+    *,
+    db: Annotated[Path, typer.Option(help="DuckDB file to log to.", envvar="RLAUDIT_DB")] = Path(
+        "runs.duckdb"
+    ),
+    name: Annotated[str | None, typer.Option(help="Name of the run, for people.")] = None,
+    run_id: Annotated[
+        str | None, typer.Option(help="Id of the run; must be new in the file.")
+    ] = None,
+    log: Annotated[bool, typer.Option("--log/--no-log", help="Write the log.")] = True,
+    preset: Annotated[
+        str | None, typer.Option(help="Named settings to start from; see --list-presets.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file of settings; options override it.")
+    ] = None,
+    list_presets: Annotated[
+        bool, typer.Option("--list-presets", help="Print the presets and exit.")
+    ] = False,
+    show_config: Annotated[
+        bool, typer.Option("--show-config", help="Print the settings as TOML and exit.")
+    ] = False,
+    **settings: Any,
+) -> None:
+    """Train an agent and write every episode, transition and sample to DuckDB.
+
+    With no option but the environment: Rainbow with its six components on Atari, a small one
+    elsewhere. Steps are agent steps, summed over all environments.
+    """
+    if list_presets:
+        typer.echo(_preset_list())
+        return
+    if env is None:
+        raise UsageError("no environment is named", hint="for example: rlaudit train breakout")
+    resolved = _resolve(env, preset, config, settings)
+    if show_config:
+        typer.echo(_as_toml(resolved))
+        return
+    raise typer.Exit(_run(resolved, db if log else None, name, run_id))
+
+
+def _resolve(
+    env: str, preset: str | None, config: Path | None, settings: dict[str, Any]
+) -> TrainConfig:
+    from rlaudit.presets import read_config_file, resolve
+
+    _require_train_extra()
+    from rlaudit.envs import resolve_env
+
+    found = resolve_env(env)
+    return resolve(
+        found.name,
+        atari=found.is_atari,
+        preset=preset,
+        from_file=read_config_file(config) if config else None,
+        from_flags={k: v for k, v in settings.items() if v is not None},
+        from_env=found.implied,
+    )
+
+
+def _run(config: TrainConfig, db: Path | None, name: str | None, run_id: str | None) -> int:
+    from rlaudit.presets import warnings_about
+    from rlaudit.render.training import summary_lines, training_display
+    from rlaudit.train import run_training
+
+    with training_display() as display:
+        for warning in warnings_about(config):
+            display.note(f"warning: {warning}")
+        summary = run_training(
+            config,
+            db,
+            name=name,
+            run_id=run_id,
+            on_progress=display.show,
+            on_note=display.note,
+        )
+    for line in summary_lines(summary, str(db) if db else None):
+        typer.echo(line, err=True)
+    if summary.problem:
+        typer.echo(f"error: {summary.problem}", err=True)
+    return _EXIT_CODES[summary.state]
+
+
+def _require_train_extra() -> None:
+    missing = [name for name in ("torch", "gymnasium", "ale_py") if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f"training needs {', '.join(missing)}", hint="pip install 'rlaudit[train]'"
+        )
+
+
+def _preset_list() -> str:
+    from rlaudit.presets import PRESETS
+
+    width = max(map(len, PRESETS))
+    return "\n".join(f"{name:<{width}}  {preset.doc}" for name, preset in PRESETS.items())
+
+
+def _as_toml(config: TrainConfig) -> str:
+    # JSON's texts, numbers and booleans are TOML's as well.
+    return "\n".join(f"{name} = {json.dumps(value)}" for name, value in config.flat().items())

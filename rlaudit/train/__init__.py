@@ -1,0 +1,6 @@
+"""``rlaudit train``: the loop, and its joining to the log."""
+
+from rlaudit.train.progress import Progress, Summary
+from rlaudit.train.run import run_training
+
+__all__ = ["Progress", "Summary", "run_training"]

@@ -1,0 +1,296 @@
+"""The training loop: a generator of ticks that knows nothing of logs.
+
+A tick is one step of all environments and the updates that fall due with it. Whoever drives the
+loop decides what becomes of the ticks.
+
+Updates fall due by agent steps: one for each ``update_period`` of them after learning began,
+whatever the number of environments, so the replay ratio does not depend on it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from rlaudit.agent.agent import epsilon_at
+from rlaudit.envs import episode_seed
+from rlaudit.replay.frames import NO_FRAME
+from rlaudit.replay.nstep import NStepWindows, StateTags, Step
+from rlaudit.train.episodes import RunningEpisode, fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from rlaudit.agent.agent import Agent, Learned
+    from rlaudit.config import TrainConfig
+    from rlaudit.envs import EnvStep, VectorEnvironment
+    from rlaudit.records import EpisodeRow
+    from rlaudit.replay.frames import ObservationStore
+    from rlaudit.replay.nstep import Window
+    from rlaudit.replay.replay import Batch, PriorityWrite, Replay, Stored
+
+# The sum over a million leaves takes 0.4 ms: rarely enough to cost nothing, often enough to see
+# a drift begin.
+UPDATES_BETWEEN_LEAF_SUMS = 1_000
+
+
+class Update(NamedTuple):
+    """One learner update and what the replay was when its batch was drawn."""
+
+    update_id: int
+    env_step: int
+    last_transition_id: int
+    buffer_size: int
+    max_priority: float | None
+    leaf_sum: float | None
+    batch: Batch
+    learned: Learned
+    written: PriorityWrite | None
+    """None under uniform replay, and where the errors could not be priorities."""
+    target_synced: bool
+    problem: str
+    """Why the errors could not be written back; empty if all is well."""
+
+
+class Tick(NamedTuple):
+    """What one step of all environments brought."""
+
+    env_step: int
+    """Agent steps done, this tick's included."""
+    stored: list[tuple[Window, Stored]]
+    finished: list[EpisodeRow]
+    updates: list[Update]
+
+
+class TrainingLoop:
+    """Acts, stores and learns.
+
+    Args:
+        config: all settings of the run.
+        env: the environments; the loop resets them.
+        agent: acts and learns.
+        replay: stores and samples.
+        store: the observations that ``replay`` refers to.
+        rng: decides the random actions of epsilon-greedy.
+        hash_observations: give every observation a hash, which a log wants and learning does not.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        env: VectorEnvironment,
+        agent: Agent,
+        replay: Replay,
+        store: ObservationStore,
+        *,
+        rng: np.random.Generator,
+        hash_observations: bool,
+    ) -> None:
+        self.config = config
+        self.env = env
+        self.agent = agent
+        self.replay = replay
+        self.store = store
+        self.windows = NStepWindows(config.replay.n_step, config.replay.gamma, env.num_envs)
+        self.env_step = 0
+        self.updates_done = 0
+        self.episodes_begun = 0
+        self.episodes_finished = 0
+        self._rng = rng
+        self._hash = hash_observations
+        self._learning_since: int | None = None
+        self._target_periods = 0
+        count = env.num_envs
+        stack = (config.env.frame_stack,) if env.is_image else ()
+        dtype = np.uint8 if env.is_image else np.float32
+        self._observations = np.zeros((count, *stack, *env.observation_shape), dtype)
+        self._frames = [NO_FRAME] * count
+        self._obs_hashes: list[int | None] = [None] * count
+        self._begun_in = [0] * count
+        self.running: list[RunningEpisode] = []
+
+    @property
+    def open_episode_steps(self) -> int:
+        """Agent steps in the episodes under way."""
+        return sum(episode.length for episode in self.running)
+
+    def ticks(self) -> Iterator[Tick]:
+        """Train until ``steps`` agent steps or ``episodes`` episodes are done.
+
+        Raises:
+            ReplayError: if something would corrupt the replay, other than an error that is not a
+                number: that is an update's ``problem``, and the last tick.
+        """
+        schedule = self.config.schedule
+        if not self.running:
+            self._reset(np.ones(self.env.num_envs, dtype=bool))
+        while self.env_step < schedule.steps:
+            tick = self._tick()
+            yield tick
+            if any(update.problem for update in tick.updates):
+                return
+            if schedule.episodes and self.episodes_finished >= schedule.episodes:
+                return
+
+    def _tick(self) -> Tick:
+        acted = self.agent.act(self._observations, epsilon=self._epsilon(), rng=self._rng)
+        step = self.env.step(acted.actions)
+        stored: list[tuple[Window, Stored]] = []
+        for env_index in range(self.env.num_envs):
+            taken = self._take(env_index, step, int(acted.actions[env_index]), acted.noise_draw)
+            windows = self.windows.push(env_index, taken)
+            stored += [(window, self.replay.add(window)) for window in windows]
+        self.env_step += self.env.num_envs
+        ended = step.terminated | step.truncated
+        finished = [
+            self.running[i].finish(
+                terminated=bool(step.terminated[i]), truncated=bool(step.truncated[i])
+            )
+            for i in np.flatnonzero(ended)
+        ]
+        self.episodes_finished += len(finished)
+        if finished:
+            self._reset(ended)
+        return Tick(self.env_step, stored, finished, self._updates_due())
+
+    def _take(self, env_index: int, step: EnvStep, action: int, noise_draw: int | None) -> Step:
+        """Bring one environment's step into the running episode and the store."""
+        episode = self.running[env_index]
+        observation = step.observations[env_index]
+        state = StateTags(env_index, episode.episode_id, episode.length)
+        raw = float(step.rewards[env_index])
+        clip = self.config.env.reward_clip
+        clipped = max(-clip, min(clip, raw)) if clip else raw
+        obs_hash = fingerprint(observation) if self._hash else None
+        lost_life = episode.step(
+            env_step=self.env_step + env_index + 1,
+            action=action,
+            reward_raw=raw,
+            reward_clipped=clipped,
+            lives=int(step.lives[env_index]) if step.lives is not None else None,
+            obs_hash=obs_hash,
+            noise_draw=noise_draw,
+        )
+        game_over = bool(step.terminated[env_index])
+        next_state = StateTags(env_index, episode.episode_id, episode.length)
+        frame_id, previous_hash = self._frames[env_index], self._obs_hashes[env_index]
+        # A terminal state's value is never used, so its frame is not stored.
+        next_frame_id = NO_FRAME if game_over else self._see(observation, next_state, frame_id)
+        self._obs_hashes[env_index] = obs_hash
+        return Step(
+            state=state,
+            next_state=next_state,
+            frame_id=frame_id,
+            next_frame_id=next_frame_id,
+            action=action,
+            reward_raw=raw,
+            reward_clipped=clipped,
+            terminated=game_over or (lost_life and self.config.env.terminal_on_life_loss),
+            truncated=bool(step.truncated[env_index]) and not game_over,
+            env_step=episode.end_step,
+            noise_draw=noise_draw,
+            obs_hash=previous_hash,
+            next_obs_hash=obs_hash,
+        )
+
+    def _reset(self, mask: NDArray[np.bool_]) -> None:
+        """Begin a new episode in each environment of ``mask``, with a seed of its own."""
+        which = [int(i) for i in np.flatnonzero(mask)]
+        run_seed = self.config.schedule.seed
+        seeds = [episode_seed(run_seed, "train", i, self._begun_in[i]) for i in which]
+        observations, lives = self.env.reset(mask, seeds)
+        if not self.running:
+            self.running = [None] * self.env.num_envs  # type: ignore[list-item] # filled below
+        for env_index, seed in zip(which, seeds, strict=True):
+            observation = observations[env_index]
+            obs_hash = fingerprint(observation) if self._hash else None
+            self.running[env_index] = RunningEpisode(
+                episode_id=self.episodes_begun,
+                env_index=env_index,
+                seed=seed,
+                lives=int(lives[env_index]) if lives is not None else None,
+                first_obs_hash=obs_hash,
+            )
+            self._obs_hashes[env_index] = obs_hash
+            self._observations[env_index] = 0
+            self._see(observation, StateTags(env_index, self.episodes_begun, 0), NO_FRAME)
+            self.episodes_begun += 1
+            self._begun_in[env_index] += 1
+
+    def _see(self, observation: NDArray[np.generic], state: StateTags, previous_id: int) -> int:
+        """Store a state's newest frame and show the state to the agent."""
+        env_index, episode_id, episode_step = state
+        frame_id = self.store.add(observation, previous_id, env_index, episode_id, episode_step)
+        shown = self._observations[env_index]
+        if self.env.is_image:
+            shown[:-1] = shown[1:]
+            shown[-1] = observation
+        else:
+            shown[:] = observation
+        self._frames[env_index] = frame_id
+        return frame_id
+
+    def _epsilon(self) -> float:
+        schedule = self.config.schedule
+        return epsilon_at(
+            max(0, self.env_step - schedule.learning_starts),
+            schedule.epsilon_greedy_start,
+            schedule.epsilon_greedy_end,
+            schedule.epsilon_greedy_steps,
+        )
+
+    def _updates_due(self) -> list[Update]:
+        schedule = self.config.schedule
+        if self._learning_since is None:
+            enough = self.replay.size >= self.config.replay.batch_size
+            if self.env_step < schedule.learning_starts or not enough:
+                return []
+            self._learning_since = self.env_step
+            self._target_periods = self.env_step // schedule.target_sync_agent_steps
+        due = (self.env_step - self._learning_since) // schedule.update_period
+        updates: list[Update] = []
+        while self.updates_done < due:
+            updates.append(self._update())
+            if updates[-1].problem:
+                break
+        return updates
+
+    def _update(self) -> Update:
+        replay = self.replay
+        update_id = self.updates_done
+        prioritized = self.config.replay.prioritized
+        measure = prioritized and update_id % UPDATES_BETWEEN_LEAF_SUMS == 0
+        leaf_sum = replay.leaf_sum() if measure else None
+        max_priority = replay.max_priority if prioritized else None
+        batch = replay.sample(self.env_step)
+        learned = self.agent.learn(batch)
+        written, problem = None, ""
+        if not np.isfinite(learned.td_errors).all() or not np.isfinite(learned.loss):
+            problem = (
+                f"the TD error or the loss of update {update_id} at step {self.env_step} is not "
+                "a finite number"
+            )
+        elif prioritized:
+            written = replay.update_priorities(batch.slots, learned.td_errors)
+        periods = self.env_step // self.config.schedule.target_sync_agent_steps
+        synced = periods > self._target_periods
+        if synced:
+            self.agent.sync_target()
+            self._target_periods = periods
+        self.updates_done += 1
+        return Update(
+            update_id=update_id,
+            env_step=self.env_step,
+            last_transition_id=replay.last_transition_id,
+            buffer_size=replay.size,
+            max_priority=max_priority,
+            leaf_sum=leaf_sum,
+            batch=batch,
+            learned=learned,
+            written=written,
+            target_synced=synced,
+            problem=problem,
+        )

@@ -1,0 +1,111 @@
+"""What the loop did, as the rows that a log is made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rlaudit.records import SampleRows, TransitionRow, UpdateRow
+from rlaudit.train.episodes import fingerprint
+
+if TYPE_CHECKING:
+    from rlaudit.config import ReplayConfig
+    from rlaudit.replay.nstep import Window
+    from rlaudit.replay.replay import Replay, Stored
+    from rlaudit.train.loop import Update
+
+
+def transition_row(window: Window, stored: Stored) -> TransitionRow:
+    """Return a stored window as a row."""
+    return TransitionRow(
+        transition_id=stored.transition_id,
+        slot=stored.slot,
+        generation=stored.generation,
+        env_index=window.state.env_index,
+        episode_id=window.state.episode_id,
+        episode_step=window.state.episode_step,
+        env_step=window.env_step,
+        end_env_index=window.next_state.env_index,
+        end_episode_id=window.next_state.episode_id,
+        end_episode_step=window.next_state.episode_step,
+        action=window.action,
+        reward_raw=window.reward_raw,
+        reward_clipped=window.reward_clipped,
+        n_rewards=window.n_rewards,
+        reward_sum=window.reward_sum,
+        discount=window.discount,
+        terminated=window.terminated,
+        truncated=window.truncated,
+        priority=stored.priority,
+        obs_hash=window.obs_hash,
+        next_obs_hash=window.next_obs_hash,
+        noise_draw=window.noise_draw,
+    )
+
+
+def sample_rows(update: Update) -> SampleRows:
+    """Return the batch of one update as rows; its k arrays have shape (k,)."""
+    batch, written = update.batch, update.written
+    return SampleRows(
+        update_id=update.update_id,
+        batch_index=np.arange(len(batch.slots)),
+        transition_id=batch.transition_ids,
+        slot=batch.slots,
+        generation=batch.generations,
+        generation_written=written.generations if written else None,
+        priority=batch.priorities,
+        weight_raw=batch.weights_raw,
+        weight=batch.weights,
+        td_error=update.learned.td_errors,
+        priority_new=written.leaves if written else None,
+    )
+
+
+def update_row(
+    update: Update, config: ReplayConfig, replay: Replay, elapsed_seconds: float
+) -> UpdateRow:
+    """Return one update as a row, with a look at one position of its batch.
+
+    The position moves on by one with each update. What the row says of it is read from the
+    rebuilt observation itself and from the tags of the frames in it.
+    """
+    batch, learned = update.batch, update.learned
+    position = update.update_id % len(batch.slots)
+    probe = replay.probe(batch, position)
+    observation = batch.observations[position]
+    newest = observation[-1] if observation.ndim > 1 else observation
+    prioritized = config.prioritized
+    return UpdateRow(
+        update_id=update.update_id,
+        env_step=update.env_step,
+        last_transition_id=update.last_transition_id,
+        buffer_size=update.buffer_size,
+        capacity=config.capacity,
+        batch_size=len(batch.slots),
+        loss=learned.loss,
+        alpha=config.alpha if prioritized else None,
+        beta=batch.beta if prioritized else None,
+        priority_total=batch.priority_total if prioritized else None,
+        leaf_sum=update.leaf_sum,
+        max_priority=update.max_priority,
+        weight_normaliser=batch.weight_normaliser,
+        sampling_attempts=batch.attempts,
+        grad_norm=learned.grad_norm,
+        q_mean=learned.q_mean,
+        noise_online=learned.noise_online,
+        noise_target=learned.noise_target,
+        noise_select=learned.noise_select,
+        target_synced=update.target_synced,
+        mass_error=learned.mass_error,
+        probe_batch_index=position,
+        probe_mass=probe.mass,
+        probe_obs_hash=fingerprint(newest),
+        probe_stack_hash=fingerprint(observation),
+        probe_frames=probe.frames,
+        probe_first_episode_id=probe.first_episode_id,
+        probe_first_step=probe.first_step,
+        probe_last_episode_id=probe.last_episode_id,
+        probe_last_step=probe.last_step,
+        elapsed_seconds=elapsed_seconds,
+    )

@@ -1,0 +1,284 @@
+"""One training run: builds its parts, drives the loop and hands what it does to the recorder."""
+
+from __future__ import annotations
+
+import math
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from json import dumps
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from rlaudit import __version__
+from rlaudit.agent.agent import Agent, resolve_device
+from rlaudit.envs import make_envs
+from rlaudit.record import Recorder
+from rlaudit.records import EventRow, RunInfo
+from rlaudit.replay.frames import FrameStore, VectorStore
+from rlaudit.replay.replay import Replay
+from rlaudit.train.loop import TrainingLoop
+from rlaudit.train.progress import Progress, Summary
+from rlaudit.train.rows import sample_rows, transition_row, update_row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from rlaudit.config import TrainConfig
+    from rlaudit.records import EpisodeRow
+    from rlaudit.replay.frames import ObservationStore
+    from rlaudit.train.loop import Tick, Update
+
+EPISODES_IN_MEAN = 100
+SECONDS_BETWEEN_REPORTS = 0.25
+SPEED_WINDOW_SECONDS = 5.0
+_PACKAGES = ("numpy", "torch", "gymnasium", "ale-py", "duckdb")
+
+
+def new_run_id(name: str) -> str:
+    """Return an id that no other run has: name, UTC time to the second, 32 random bits.
+
+    The time is for people. Runs that start in the same second on several machines differ by the
+    random part, which is drawn from the operating system and not from the run's seed.
+    """
+    now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    return f"{name}-{now}-{secrets.token_hex(4)}"
+
+
+def run_training(
+    config: TrainConfig,
+    db: Path | None,
+    *,
+    name: str | None = None,
+    run_id: str | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_note: Callable[[str], None] = lambda _: None,
+) -> Summary:
+    """Train as ``config`` says and log to ``db``, or nowhere if it is None.
+
+    SIGINT and SIGTERM end the run after the step under way: the log is complete up to there.
+
+    Raises:
+        RlauditError: if the run could not begin. What goes wrong later is in the summary.
+    """
+    name = name or config.env.env
+    run_id = run_id or new_run_id(name.replace("/", "-"))
+    # Networks of a few thousand weights are slower on two threads than on one.
+    torch.set_num_threads(1 if config.agent.network == "mlp" else torch.get_num_threads())
+    loop = build_loop(config, hash_observations=db is not None)
+    try:
+        recorder = Recorder(db, _run_info(config, run_id, name), on_warning=on_note) if db else None
+        with _stop_on_signal() as stop, recorder or nullcontext():
+            return _Run(loop, recorder, run_id, on_progress).drive(stop)
+    finally:
+        loop.env.close()
+
+
+def build_loop(config: TrainConfig, *, hash_observations: bool) -> TrainingLoop:
+    """Build environments, agent and replay, each with random numbers of its own.
+
+    Raises:
+        RlauditError: if the environment, the network or the device does not fit the settings.
+    """
+    # Environments take their seeds from the run's by themselves; see rlaudit.envs.seeds.
+    children = np.random.SeedSequence(config.schedule.seed).spawn(4)
+    init_seed, noise_seed = (int(c.generate_state(1, np.uint64)[0] >> 1) for c in children[:2])
+    replay_rng, action_rng = (np.random.default_rng(c) for c in children[2:])
+    device = resolve_device(config.schedule.device)
+    env = make_envs(config.env)
+    shape = env.observation_shape
+    store: ObservationStore
+    if env.is_image:
+        stack = config.env.frame_stack
+        store = FrameStore(
+            config.replay.capacity,
+            n_step=config.replay.n_step,
+            num_envs=env.num_envs,
+            stack=stack,
+        )
+        shape = (stack, *shape)
+    else:
+        store = VectorStore(
+            config.replay.capacity, n_step=config.replay.n_step, num_envs=env.num_envs, shape=shape
+        )
+    agent = Agent(
+        config.agent,
+        shape,
+        env.num_actions,
+        init_seed=init_seed,
+        noise_seed=noise_seed,
+        device=device,
+    )
+    replay = Replay(config.replay, store, replay_rng)
+    return TrainingLoop(
+        config, env, agent, replay, store, rng=action_rng, hash_observations=hash_observations
+    )
+
+
+class _Run:
+    """Joins the loop to a recorder and keeps the figures that a run is followed by."""
+
+    def __init__(
+        self,
+        loop: TrainingLoop,
+        recorder: Recorder | None,
+        run_id: str,
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self._loop = loop
+        self._recorder = recorder
+        self._run_id = run_id
+        self._on_progress = on_progress
+        self._started = time.perf_counter()
+        self._started_cpu = time.process_time()
+        self._recent: deque[EpisodeRow] = deque(maxlen=EPISODES_IN_MEAN)
+        self._losses: list[float] = []
+        self._speed: deque[tuple[float, int]] = deque([(self._started, 0)])
+        self._next_report = self._started
+
+    def drive(self, stop: threading.Event) -> Summary:
+        """Run the loop to its end, or to the first step after ``stop`` is set."""
+        state, problem = "finished", ""
+        for tick in self._loop.ticks():
+            self._recent.extend(tick.finished)
+            self._losses.extend(update.learned.loss for update in tick.updates)
+            if self._recorder:
+                self._record(tick, self._recorder)
+            if time.perf_counter() >= self._next_report:
+                self._report()
+            problem = next((u.problem for u in tick.updates if u.problem), "")
+            if problem:
+                state = "failed"
+                self._event("nan", problem)
+            if stop.is_set():
+                state = "interrupted"
+                self._event("interrupt", "")
+                break
+        if self._recorder:
+            self._recorder.close(state)
+        return self._summary(state, problem)
+
+    def _record(self, tick: Tick, recorder: Recorder) -> None:
+        for window, stored in tick.stored:
+            recorder.append(transition_row(window, stored))
+        for episode in tick.finished:
+            recorder.append(episode)
+        for update in tick.updates:
+            self._record_update(update, recorder)
+        loop = self._loop
+        recorder.progress(tick.env_step, len(loop.running), loop.open_episode_steps)
+        recorder.check()
+
+    def _record_update(self, update: Update, recorder: Recorder) -> None:
+        loop = self._loop
+        elapsed = time.perf_counter() - self._started
+        recorder.append(update_row(update, loop.config.replay, loop.replay, elapsed))
+        recorder.extend(sample_rows(update))
+
+    def _event(self, kind: str, message: str) -> None:
+        if self._recorder:
+            detail = dumps({"message": message}) if message else None
+            self._recorder.append(EventRow(self._loop.env_step, kind, detail))
+
+    def _report(self) -> None:
+        now = time.perf_counter()
+        self._next_report = now + SECONDS_BETWEEN_REPORTS
+        self._speed.append((now, self._loop.env_step))
+        while now - self._speed[0][0] > SPEED_WINDOW_SECONDS:
+            self._speed.popleft()
+        self._on_progress(self._progress())
+        self._losses.clear()
+
+    def _progress(self) -> Progress:
+        loop, recorder = self._loop, self._recorder
+        now = time.perf_counter()
+        since, step = self._speed[0]
+        returns = [episode.return_raw for episode in self._recent]
+        return Progress(
+            env_step=loop.env_step,
+            steps=loop.config.schedule.steps,
+            elapsed_seconds=now - self._started,
+            steps_per_second=(loop.env_step - step) / max(now - since, 1e-9),
+            episodes=loop.episodes_finished,
+            mean_return=float(np.mean(returns)) if returns else math.nan,
+            updates=loop.updates_done,
+            loss=float(np.mean(self._losses)) if self._losses else math.nan,
+            rows_logged=recorder.rows_logged if recorder else 0,
+        )
+
+    def _summary(self, state: str, problem: str) -> Summary:
+        recorder = self._recorder
+        lengths = [episode.length for episode in self._recent]
+        return Summary(
+            run_id=self._run_id,
+            state=state,
+            final=self._progress(),
+            mean_length=float(np.mean(lengths)) if lengths else math.nan,
+            rows_written=recorder.written if recorder else {},
+            rows_spooled=recorder.spooled if recorder else {},
+            rows_dropped=recorder.dropped if recorder else {},
+            recorder_cpu_seconds=recorder.cpu_seconds if recorder else 0.0,
+            process_cpu_seconds=time.process_time() - self._started_cpu,
+            problem=problem,
+        )
+
+
+@contextmanager
+def _stop_on_signal() -> Iterator[threading.Event]:
+    """Turn SIGINT and SIGTERM into an event, so that no row is cut in half.
+
+    A second signal acts as it did before. Outside the main thread signals are left alone, because
+    Python delivers them there only.
+    """
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    caught = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in caught}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def note(*_: object) -> None:
+        stop.set()
+        restore()
+
+    for number in caught:
+        signal.signal(number, note)
+    try:
+        yield stop
+    finally:
+        restore()
+
+
+def _run_info(config: TrainConfig, run_id: str, name: str) -> RunInfo:
+    settings = config.to_json()
+    return RunInfo(
+        run_id=run_id,
+        name=name,
+        env_id=config.env.env,
+        config=settings,
+        seed=config.schedule.seed,
+        versions=dumps(_versions()),
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {"rlaudit": __version__, "python": sys.version.split()[0]}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found
