@@ -1,0 +1,93 @@
+"""Run a user's own SQL over a log: read-only, shut off from files and the network, bounded."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from rlaudit.audit.sources import first_line
+from rlaudit.errors import QueryError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from duckdb import DuckDBPyConnection
+
+_ROWS_AT_ONCE = 10_000
+
+
+class Rows:
+    """The rows of one query, read while they are iterated over.
+
+    ``columns`` are the names in their order, possibly repeated. After the iteration ``shown`` is
+    the number of rows that it gave and ``total`` the number that the query has.
+    """
+
+    def __init__(self, con: DuckDBPyConnection, columns: list[str], limit: int) -> None:
+        self.columns = tuple(columns)
+        self.shown = 0
+        self.total = 0
+        self._con = con
+        self._limit = limit
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        """Give the rows up to the limit, then count the others without keeping them."""
+        try:
+            for batch in self._con.to_arrow_reader(_ROWS_AT_ONCE):
+                self.total += batch.num_rows
+                wanted = self._limit - self.shown if self._limit else batch.num_rows
+                part = batch.slice(0, wanted)
+                self.shown += part.num_rows
+                yield from zip(*(column.to_pylist() for column in part.columns), strict=True)
+        except OSError as error:
+            # What goes wrong in DuckDB while rows are read comes through Arrow as an OSError.
+            kind = duckdb.InterruptException if "INTERRUPT" in str(error) else duckdb.Error
+            raise kind(str(error)) from error
+
+
+@contextlib.contextmanager
+def query(
+    con: DuckDBPyConnection, sql: str, *, timeout: float = 60.0, limit: int = 1000
+) -> Iterator[Rows]:
+    """Run ``sql`` and give the rows of its last statement, at most ``limit`` of them (0: all).
+
+    External access is off and the configuration locked from then on; the log itself is attached
+    read-only, so a script may define views and variables and can change nothing. ``timeout``
+    seconds bound the running and the reading of rows together (0: no bound).
+
+    Raises :class:`QueryError` for SQL that DuckDB refuses and for a query that takes too long.
+    """
+    if timeout < 0 or limit < 0:
+        raise UsageError("--timeout and --limit cannot be negative", hint="0 lifts the limit")
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
+    timer = threading.Timer(timeout, con.interrupt) if timeout else None
+    if timer is not None:
+        timer.daemon = True
+        timer.start()
+    try:
+        if not con.extract_statements(sql):
+            raise QueryError("the query is empty", hint="for example: SELECT * FROM runs")
+        con.execute(sql)
+        yield Rows(con, [column[0] for column in con.description or ()], limit)
+    except duckdb.InterruptException as error:
+        raise QueryError(
+            f"the query did not finish within {timeout:g} s",
+            hint="--timeout SECONDS allows more, --timeout 0 any",
+        ) from error
+    except duckdb.Error as error:
+        raise QueryError(_message(error)) from error
+    finally:
+        if timer is not None:
+            timer.cancel()
+
+
+def _message(error: duckdb.Error) -> str:
+    """Return what is wrong and the nearest names that DuckDB offers, on one line."""
+    lines = [line.strip() for line in str(error).strip().splitlines()]
+    offers = [line for line in lines[1:] if line.startswith(("Did you mean", "Candidate"))]
+    where = [line.split(":")[0].lower() for line in lines if line.startswith("LINE ")]
+    return " ".join([first_line(error), *(f"(in {line})" for line in where), *offers])

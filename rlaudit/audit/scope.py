@@ -1,0 +1,172 @@
+"""Decide which runs of a log a check can judge, and say why it cannot judge the others."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from rlaudit.errors import SqlFileError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from duckdb import DuckDBPyConnection
+
+    from rlaudit.sqlfiles import CheckFile, Requirement
+
+_RUN_TABLES = ("raw.runs", "raw.segments", "raw.episodes", "raw.updates")
+
+
+class Scope:
+    """The runs of a log, and for each what its rows and its settings state.
+
+    Each table is scanned once, however many checks ask about it. ``run`` restricts everything to
+    one run; :class:`UsageError` if the log has none of that id.
+    """
+
+    def __init__(
+        self, con: DuckDBPyConnection, checks: Iterable[CheckFile], run: str | None = None
+    ) -> None:
+        self._con = con
+        self._run = run
+        self._values: dict[str, dict[str, dict[str | None, int]]] = {}
+        self._wanted = _columns_wanted(checks)
+        self._settings: dict[str | None, dict[str, Any]] | None = None
+        if run is not None:
+            self._refuse_unknown(run)
+
+    def rows(self, table: str, runs: Collection[str | None]) -> int:
+        """Return how many rows of ``table`` belong to ``runs``."""
+        counts = self._counts(table)[""]
+        return sum(counts.get(run, 0) for run in runs)
+
+    def judged(self, check: CheckFile) -> tuple[list[str | None], str]:
+        """Return the runs that ``check`` can judge, and why not the others ("" if all)."""
+        present = [self._counts(table)[""] for table in check.reads]
+        runs = (
+            [self._run]
+            if self._run is not None
+            else sorted(set[str | None]().union(*present), key=str)
+        )
+        if not any(present):
+            return [], f"{check.reads[0]} has no rows"
+        reasons = {run: self._missing(check, run) for run in runs}
+        judged = [run for run in runs if not reasons[run]]
+        left = Counter(reason for reason in reasons.values() if reason)
+        if not left:
+            return judged, ""
+        reason = left.most_common(1)[0][0]
+        if not judged:
+            return [], reason
+        return judged, f"not applicable to {left.total()} of {len(runs)} runs: {reason}"
+
+    def covers_all(self, check: CheckFile, runs: Collection[str | None]) -> bool:
+        """Say whether ``runs`` are all the runs that stand in the tables of ``check``."""
+        return self._run is None and all(
+            self._counts(table)[""].keys() <= set(runs) for table in check.reads
+        )
+
+    def _missing(self, check: CheckFile, run: str | None) -> str:
+        for table in check.reads:
+            if not self._counts(table)[""].get(run):
+                return f"{table} has no rows"
+        for requirement in check.requires:
+            if requirement.is_setting:
+                if reason := self._setting_missing(requirement, run):
+                    return reason
+            elif not self._column_values(check, requirement).get(run):
+                return f"{requirement} has no values"
+        return ""
+
+    def _setting_missing(self, requirement: Requirement, run: str | None) -> str:
+        if self._settings is None:
+            self._settings = self._read_settings()
+        value = self._settings.get(run, {}).get(requirement.term)
+        if value is None:
+            return f"config.{requirement.term} is not stated"
+        text = value if isinstance(value, str) else json.dumps(value)
+        if requirement.allowed and text not in requirement.allowed:
+            return f"config.{requirement.term} is {text}"
+        return ""
+
+    def _read_settings(self) -> dict[str | None, dict[str, Any]]:
+        query = """
+            SELECT run_id, first(config ORDER BY started_at NULLS LAST)
+            FROM raw.runs
+            GROUP BY run_id
+        """
+        found = self._con.execute(query).fetchall()
+        stated = {run: json.loads(config) for run, config in found if config is not None}
+        return {run: config for run, config in stated.items() if isinstance(config, dict)}
+
+    def _column_values(self, check: CheckFile, requirement: Requirement) -> dict[str | None, int]:
+        table = self._counts(f"raw.{requirement.owner}")
+        if requirement.term not in table:
+            raise SqlFileError(
+                f"{check.path}:1: requires {requirement}, and the table has no such column",
+                hint=did_you_mean(requirement.term, [column for column in table if column]),
+            )
+        return table[requirement.term]
+
+    def _counts(self, table: str) -> dict[str, dict[str | None, int]]:
+        """Return rows by run under the column "", and non-NULL values by run for each column."""
+        if table not in self._values:
+            self._values[table] = self._count(table)
+        return self._values[table]
+
+    def _count(self, table: str) -> dict[str, dict[str | None, int]]:
+        exists = self._columns(table)
+        wanted = sorted(self._wanted.get(table.removeprefix("raw."), set()) & set(exists))
+        counts = "".join(f', count("{column}")' for column in wanted)
+        only = "" if self._run is None else "WHERE run_id = ?"
+        rows = self._con.execute(
+            f"SELECT run_id, count(*){counts} FROM {table} {only} GROUP BY run_id",  # noqa: S608 - names were found in the catalogue
+            [] if self._run is None else [self._run],
+        ).fetchall()
+        found: dict[str, dict[str | None, int]] = {
+            column: {row[0]: row[position] for row in rows}
+            for position, column in enumerate(["", *wanted], start=1)
+        }
+        return found
+
+    def _columns(self, table: str) -> list[str]:
+        schema, _, name = table.rpartition(".")
+        found = self._con.execute(
+            """
+            SELECT column_name FROM duckdb_columns()
+            WHERE database_name = current_database() AND schema_name = ? AND table_name = ?
+            """,
+            [schema or "main", name],
+        ).fetchall()
+        if not found:
+            known = self._con.execute(
+                """
+                SELECT if(schema_name = 'main', '', schema_name || '.') || table_name
+                FROM (SELECT DISTINCT schema_name, table_name FROM duckdb_columns()
+                      WHERE database_name = current_database() AND NOT internal)
+                """
+            ).fetchall()
+            raise SqlFileError(
+                f"a check reads {table}, which this log does not have",
+                hint=did_you_mean(table, [row[0] for row in known]),
+            )
+        return [row[0] for row in found]
+
+    def _refuse_unknown(self, run: str) -> None:
+        union = " UNION ".join(f"SELECT run_id FROM {table}" for table in _RUN_TABLES)  # noqa: S608 - constants
+        known = {row[0] for row in self._con.execute(union).fetchall() if row[0] is not None}
+        if run not in known:
+            raise UsageError(
+                f"no run has the id {run!r}",
+                hint=did_you_mean(run, known) if known else "the log has no runs",
+            )
+
+
+def _columns_wanted(checks: Iterable[CheckFile]) -> dict[str, set[str]]:
+    wanted: dict[str, set[str]] = {}
+    for check in checks:
+        for requirement in check.requires:
+            if not requirement.is_setting:
+                wanted.setdefault(requirement.owner, set()).add(requirement.term)
+    return wanted
