@@ -25,14 +25,17 @@ transition needs is not overwritten then, it is an error.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from rlaudit.errors import ReplayError
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import NDArray
+
+# What one number of an observation is stored as.
+Number = TypeVar("Number", np.uint8, np.float32)
 
 NO_FRAME = -1
 """Stands for a state that is not stored: before an episode's start, or after its end."""
@@ -68,7 +71,7 @@ class ObservationStore(Protocol):
     def hold(self, frame_id: int, next_frame_id: int, transition_id: int, oldest_live: int) -> None:
         """Keep the frames of both ends of a transition for as long as it is alive."""
 
-    def stacks(self, frame_ids: NDArray[np.int64]) -> NDArray[np.generic]:
+    def stacks(self, frame_ids: NDArray[np.int64]) -> NDArray[np.uint8] | NDArray[np.float32]:
         """Rebuild the observations whose newest frames are ``frame_ids``."""
 
     def span(self, frame_id: int) -> Span:
@@ -86,14 +89,14 @@ def ring_size(
     return states + -(-states // shortest_truncated) + num_envs
 
 
-class _FrameRing:
+class _FrameRing(Generic[Number]):
     """The ring that both stores are."""
 
-    def __init__(self, size: int, shape: tuple[int, ...], dtype: DTypeLike, stack: int) -> None:
+    def __init__(self, size: int, shape: tuple[int, ...], dtype: type[Number], stack: int) -> None:
         self.ring_size = size
         self.stack = stack
         # Memory is not touched here: the system commits it page by page as the ring fills.
-        self._frames: NDArray[np.generic] = np.empty((size, *shape), dtype)
+        self._frames: NDArray[Number] = np.empty((size, *shape), dtype)
         self._previous = np.empty(size, np.int64)
         self._env_index = np.empty(size, np.int32)
         self._episode_id = np.empty(size, np.int64)
@@ -222,7 +225,7 @@ class _FrameRing:
         found += [f"frame {frame} begins inside an episode" for frame in starts]
         return found
 
-    def _rebuild(self, frame_ids: NDArray[np.int64]) -> NDArray[np.generic]:
+    def _rebuild(self, frame_ids: NDArray[np.int64]) -> NDArray[Number]:
         """Return the frames of each stack, shape (k, stack, *shape), oldest first."""
         ids = self._stack_ids(frame_ids)
         stacks = self._frames[ids % self.ring_size]
@@ -296,7 +299,7 @@ class _FrameRing:
             )
 
 
-class FrameStore(_FrameRing):
+class FrameStore(_FrameRing[np.uint8]):
     """Atari frames, uint8, and the stacks made of them."""
 
     def __init__(
@@ -318,7 +321,7 @@ class FrameStore(_FrameRing):
         )
         super().__init__(size, shape, np.uint8, stack)
 
-    def stacks(self, frame_ids: NDArray[np.int64]) -> NDArray[np.generic]:
+    def stacks(self, frame_ids: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return stacks of uint8, shape (k, stack, height, width), oldest frame first.
 
         Frames before an episode's start are zeros, and so is the whole stack of id -1.
@@ -329,7 +332,7 @@ class FrameStore(_FrameRing):
         return self._rebuild(frame_ids)
 
 
-class VectorStore(_FrameRing):
+class VectorStore(_FrameRing[np.float32]):
     """Flat observations, float32, each a whole state.
 
     Every episode may be one step long and truncated, so the ring has two states a transition.
@@ -341,7 +344,7 @@ class VectorStore(_FrameRing):
         size = ring_size(capacity, stack=1, n_step=n_step, num_envs=num_envs, shortest_truncated=1)
         super().__init__(size, shape, np.float32, stack=1)
 
-    def stacks(self, frame_ids: NDArray[np.int64]) -> NDArray[np.generic]:
+    def stacks(self, frame_ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return observations of float32, shape (k, *shape); zeros for id -1.
 
         Raises:

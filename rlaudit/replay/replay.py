@@ -67,8 +67,8 @@ class Batch:
     transition_ids: NDArray[np.int64]
     generations: NDArray[np.int64]
     frame_ids: NDArray[np.int64]  # newest frame of each first state
-    observations: NDArray[np.generic]
-    next_observations: NDArray[np.generic]  # meaningless where terminated
+    observations: NDArray[np.uint8] | NDArray[np.float32]
+    next_observations: NDArray[np.uint8] | NDArray[np.float32]  # meaningless where terminated
     actions: NDArray[np.int64]
     reward_sums: NDArray[np.float32]
     discounts: NDArray[np.float32]
