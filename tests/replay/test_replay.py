@@ -78,11 +78,13 @@ def test_a_batch_holds_what_was_added(settings):
 
 
 def test_ids_slots_and_generations_by_hand():
-    _, stored = replay_of(7, capacity=3, batch_size=1)
+    replay, stored = replay_of(7, capacity=3, batch_size=1)
     assert [s.transition_id for s in stored] == [0, 1, 2, 3, 4, 5, 6]
     assert [s.slot for s in stored] == [0, 1, 2, 0, 1, 2, 0]
     assert [s.generation for s in stored] == [0, 0, 0, 1, 1, 1, 2]
     assert {s.priority for s in stored} == {1.0}
+    # Transitions 4, 5 and 6 are alive, and the store may let go of what only 3 needed.
+    assert replay.store._oldest_live == 4
 
 
 def test_priorities_and_weights_by_hand():

@@ -142,6 +142,17 @@ def test_a_lone_leaf_gets_all_the_mass(capacity):
         assert tree.find(masses).tolist() == [slot] * 3
 
 
+@pytest.mark.parametrize("capacity", [32, 2000, DEEP])
+def test_the_last_mass_finds_the_last_leaf_in_spite_of_rounding(capacity):
+    # Over 12 decades the sums round, and a block's sum differs from its running sum's end.
+    for seed in range(200 if capacity < DEEP else 5):
+        leaves = 10.0 ** np.random.default_rng(seed).uniform(-6, 6, capacity)
+        leaves[0] = leaves[-1] = 0.0
+        leaves[-2] = 1e6
+        tree = tree_of(leaves)
+        assert tree.find([just_below(tree.total)]).tolist() == [capacity - 2]
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     leaves=st.lists(LEAF, min_size=1, max_size=200).filter(any),

@@ -67,7 +67,7 @@ def test_priorities_at_the_ends_of_alpha():
     assert priority_from_error([-2.0, 0.25], epsilon=0.1, alpha=0.0).tolist() == [1.0, 1.0]
 
 
-def test_errors_are_widened_before_epsilon_is_added():
-    # In float32 1 + 1e-8 is 1; its difference from 1 shows only at float64.
-    error = np.array([2.0**24], np.float32)
-    assert priority_from_error(error, epsilon=1.5, alpha=1.0).tolist() == [2.0**24 + 2]
+def test_float32_errors_are_computed_with_in_float64():
+    errors = np.random.default_rng(2).standard_normal(500).astype(np.float32)
+    expected = [np.float32((abs(float(error)) + 1e-6) ** 0.6) for error in errors]
+    assert priority_from_error(errors, epsilon=1e-6, alpha=0.6).tolist() == expected
