@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.ma import MaskedArray
 
 from rlaudit.store import table_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
 # The recorder adds these two when it writes.
 _ADDED = ("run_id", "segment_id")
@@ -52,7 +53,7 @@ class Columns:
         self.count = 0
         self.names = column_names(table)
         self._kinds = [table_columns()[table][name] for name in self.names]
-        self._arrays: list[NDArray[Any] | list[str | None]] = [
+        self._arrays: list[Any] = [
             [None] * capacity if kind in _TEXT else np.empty(capacity, _DTYPES[kind])
             for kind in self._kinds
         ]
@@ -92,23 +93,26 @@ class Columns:
             raise
         self.count = count + 1
 
-    def extend(self, count: int, values: Iterable[ArrayLike | None]) -> None:
+    def extend(self, count: int, values: Iterable[Any]) -> None:
         """Add ``count`` rows: for each of ``names`` an array of shape (count,), a scalar or None.
 
         None is NULL in all rows; a masked array is NULL where it is masked. There must be room.
         Raises :class:`ValueError` for an array of another shape; nothing is added then.
         """
         start, stop = self.count, self.count + count
+        where = slice(start, stop)
+        position = -1
         try:
-            for position, (array, value) in enumerate(zip(self._arrays, values, strict=True)):
+            for array, value in zip(self._arrays, values, strict=True):
+                position += 1
                 if value is None:
                     self._set_null(position, start, stop)
-                elif isinstance(array, list):
-                    array[start:stop] = [value] * count if isinstance(value, str) else list(value)  # type: ignore[arg-type]  # texts come as a sequence of them
+                elif array.__class__ is list:
+                    array[where] = [value] * count if isinstance(value, str) else list(value)
                 else:
-                    array[start:stop] = value
-                    if isinstance(value, np.ma.MaskedArray):
-                        self._mask(position)[start:stop] = np.ma.getmaskarray(value)
+                    array[where] = value
+                    if value.__class__ is MaskedArray:
+                        self._mask(position)[where] = np.ma.getmaskarray(value)
         except BaseException:
             self._forget_nulls()
             raise
