@@ -28,7 +28,8 @@ def project(
     v_min, v_max = support[0], support[-1]
     bootstrap = discounts * (1 - terminated.to(discounts.dtype))
     moved = torch.addcmul(rewards.unsqueeze(1), bootstrap.unsqueeze(1), support)
-    place = (moved.clamp(v_min, v_max) - v_min) * ((atoms - 1) / (v_max - v_min))
+    # Clipped in units of atoms: clipped as a return, the last one can round to past the end.
+    place = ((moved - v_min) * ((atoms - 1) / (v_max - v_min))).clamp_(0, atoms - 1)
     # The integer clamp keeps the index of the last atom's neighbour, and of NaN, inside.
     lower = place.long().clamp_(0, atoms - 2)
     to_upper = next_probs * (place - lower)

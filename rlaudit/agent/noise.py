@@ -114,9 +114,8 @@ class NoisyLinear(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call] # torch leaves it untyped
-        self.hold_noise(
-            self.noise
-        )  # a move replaces the buffer, and views of the old one are stale
+        # A move replaces the buffer, and leaves the views at the old one.
+        self.hold_noise(self.noise)
         return self
 
     def extra_repr(self) -> str:
