@@ -21,7 +21,7 @@ from rlaudit.errors import ReplayError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-# Measured at a million leaves and batches of 32: 16, 64 and 128 are 10 to 40 percent slower.
+# Measured at a million leaves and batches of 32: 16, 64 and 128 are 5 to 40 percent slower.
 FAN_OUT = 32
 # A running sum over so many nodes costs less than one more level of the tree.
 TOP_WIDTH = 1024
