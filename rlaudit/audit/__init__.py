@@ -1,1 +1,19 @@
 """What the commands that read a log do; each returns data and prints nothing."""
+
+from __future__ import annotations
+
+from rlaudit.audit.checks import CheckResult, Status, run_checks
+from rlaudit.audit.duplicates import DuplicatedValue, GroupDuplicates, Nulls, duplicates_in
+from rlaudit.audit.query import Rows, query
+
+__all__ = [
+    "CheckResult",
+    "DuplicatedValue",
+    "GroupDuplicates",
+    "Nulls",
+    "Rows",
+    "Status",
+    "duplicates_in",
+    "query",
+    "run_checks",
+]

@@ -64,7 +64,8 @@ def run_checks(
 
     ``con`` is an in-memory connection to which the log is attached, as
     :func:`rlaudit.store.open_for_reading` gives it; temporary tables and a schema ``shared`` are
-    made in it. ``run`` restricts all checks to one run, ``limit`` bounds the examples of each.
+    made in it. ``run`` restricts all checks to one run, ``limit`` bounds the examples of
+    each (0: all of them).
 
     A check does not apply where one of its tables has no rows for a run, or where something that
     it requires is not stated. ``groups`` is counted without a second pass over the log: the rows
@@ -128,7 +129,7 @@ def _examples(
     order = ", ".join(f'"{column}"' for column in check.grain)
     rows = con.execute(
         f"FROM findings_of_check ORDER BY {order} LIMIT ?",
-        [limit],
+        [limit or None],
     ).fetchall()
     return tuple(dict(zip(columns, row, strict=True)) for row in rows)
 

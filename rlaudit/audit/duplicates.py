@@ -81,7 +81,7 @@ def duplicates_in(
 
     ``nulls`` says what a NULL in any of these columns means: ``ignore`` leaves its row out;
     ``equal`` compares it like a value, so that two NULLs are duplicates; ``report`` leaves its
-    row out and counts it as a finding. NaN equals NaN.
+    row out and counts it as a finding. NaN equals NaN. ``limit`` bounds the examples (0: all).
 
     Raises :class:`UsageError` for a missing table or column, :class:`DatabaseError` for a file
     that cannot be read, and :class:`QueryError` if the query fails.
@@ -114,7 +114,7 @@ def duplicates_in(
             bad_groups=bad_groups,
             duplicated_values=duplicated_values,
             extra_rows=extra_rows,
-            examples=tuple(_example(row[3:], len(groups)) for row in counted[:limit]),
+            examples=tuple(_example(row[3:], len(groups)) for row in counted),
         )
 
 
@@ -163,7 +163,7 @@ def _findings_query(
         SELECT totals.*, found.*
         FROM totals CROSS JOIN found
         ORDER BY {", ".join(f"found.{name}" for name in names)}
-        LIMIT {max(limit, 1)}
+        LIMIT {limit or "NULL"}
     """  # noqa: S608 - quoted names
 
 

@@ -1,4 +1,4 @@
--- name: impossible_repeats_without_replacement
+-- name: repeats_without_replacement
 -- title: Repeats in a batch that is drawn without replacement
 -- severity: error
 -- reads: raw.samples, raw.runs

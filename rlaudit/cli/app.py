@@ -1,0 +1,134 @@
+"""The command ``rlaudit``: its subcommands, its exit codes, and the one place for errors.
+
+Exit codes: 0 clean or done, 1 findings, 2 the command could not do its job, 130 on Ctrl-C.
+Errors are one line on stderr, ``error: message (hint)``; ``--debug`` adds the traceback.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import traceback
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rlaudit import __version__
+from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_INTERRUPTED, RlauditError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Where each subcommand is. A module is imported only if its command is the one that is called, or
+# if all are listed, so that no command pays for the options of another.
+_COMMANDS = {
+    "train": "rlaudit.cli.train:train",
+    "check-duplicates": "rlaudit.cli.duplicates:check_duplicates",
+    "sql": "rlaudit.cli.sql:sql",
+    "runs": "rlaudit.cli.runs:runs",
+}
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line ``args`` (those of the process, if None) and return its exit code."""
+    words = list(sys.argv[1:] if args is None else args)
+    # --debug is understood anywhere, because it is typed behind a command that has just failed.
+    debug = "--debug" in words or os.environ.get("RLAUDIT_DEBUG", "0") not in ("", "0")
+    words = [word for word in words if word != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A terminal that cannot show a character must not end a report.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = build_app(words)(words, prog_name="rlaudit", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader left. Python would complain once more when it flushes stdout at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except (KeyboardInterrupt, typer.Abort):
+        return EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the one place where every error ends
+        if debug:
+            traceback.print_exc()
+        typer.echo(_error_line(error), err=True)
+        return EXIT_FAILED
+    return code if isinstance(code, int) else EXIT_CLEAN
+
+
+def build_app(words: Sequence[str]) -> typer.Typer:
+    """Return the application with the subcommand that ``words`` call, or with all of them."""
+    app = typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, context_settings=_HELP_OPTIONS
+    )
+    app.callback(invoke_without_command=True, help=_unwrapped(_top.__doc__))(_top)
+    called = next((word for word in words if not word.startswith("-")), None)
+    for name in [called] if called in _COMMANDS else _COMMANDS:
+        module, _, function = _COMMANDS[name].partition(":")
+        command = getattr(import_module(module), function)
+        app.command(name, help=_unwrapped(command.__doc__))(command)
+    return app
+
+
+def _unwrapped(doc: str | None) -> str:
+    """Return a docstring with one line a paragraph: Typer keeps the line breaks of the source."""
+    paragraphs = inspect.cleandoc(doc or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+_HELP_OPTIONS = {"help_option_names": ["--help", "-h"]}
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"rlaudit {__version__}")
+        raise typer.Exit(EXIT_CLEAN)
+
+
+def _top(
+    context: typer.Context,
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and exit.", callback=_version, is_eager=True
+        ),
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option("--debug", help="Show the traceback of an error.", envvar="RLAUDIT_DEBUG"),
+    ] = False,
+) -> None:
+    """Is my replay doing what I think it does? Train with a log, and audit any replay log.
+
+    Exit codes: 0 clean or done, 1 findings, 2 the command could not do its job, 130 interrupted.
+    """
+    del version, debug  # handled by their callback and by main
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _error_line(error: Exception) -> str:
+    message, hint = _message_and_hint(error)
+    line = " ".join(f"error: {message} ({hint})".split() if hint else f"error: {message}".split())
+    from rlaudit.render.values import printable
+
+    return printable(line)
+
+
+def _message_and_hint(error: Exception) -> tuple[str, str]:
+    if isinstance(error, RlauditError):
+        return str(error), error.hint
+    # Usage errors are Click's own class in Typer before 0.26 and Typer's later; both have this.
+    describe: Any = getattr(error, "format_message", None)
+    if describe is None:
+        kind = type(error).__name__
+        return f"internal error, {kind}: {error}", "a bug in rlaudit; --debug shows where"
+    if possibilities := getattr(error, "possibilities", None):
+        return str(getattr(error, "message", error)), f"did you mean {possibilities[0]}?"
+    message = describe().rstrip(".")
+    context = getattr(error, "ctx", None)
+    return message, f"see {context.command_path} --help" if context is not None else ""

@@ -1,0 +1,135 @@
+"""``rlaudit check-duplicates``."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from rlaudit.cli.output import Output, Wait, check_format, destination, note
+from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_FINDINGS, DatabaseError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rlaudit.audit import CheckResult
+
+Nulls = Literal["ignore", "equal", "report"]
+
+
+def check_duplicates(
+    context: typer.Context,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="An rlaudit log. With --group-by: any DuckDB, Parquet, CSV or JSON-lines file, "
+            "or a quoted glob of them.",
+        ),
+    ],
+    *,
+    run: Annotated[str | None, typer.Option(help="Check only the run of this id.")] = None,
+    group_by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COL[,COL]", help="Look within groups of these columns."),
+    ] = None,
+    value: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COL[,COL]", help="Columns whose values must not repeat in a group."),
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(help="Table of a DuckDB file that has several.")
+    ] = None,
+    nulls: Annotated[
+        Nulls | None,
+        typer.Option(
+            help="What a NULL in these columns means: leave its row out (ignore, the default), "
+            "compare it like a value (equal), or leave it out and count it as a finding (report).",
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=0, help="Most examples to show for each check; 0 shows all.")
+    ] = 10,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="table|json|csv", help="How to show it.", envvar="RLAUDIT_FORMAT"
+        ),
+    ] = None,
+    output: Output = None,
+    wait: Wait = 10.0,
+) -> None:
+    """Find duplicates: in an rlaudit log, or in any table with --group-by and --value.
+
+    In a log: run ids, episodes, stored steps, update ids, samples and transition ids that stand
+    there twice, and transitions drawn twice in a batch where the sampling scheme forbids it or
+    does not predict as many. Exit code 0 if clean, 1 with findings, 2 if it could not be checked.
+    """
+    fmt = check_format(context, format_, output)
+    if not (group_by or value):
+        if table is not None or nulls is not None:
+            raise UsageError(
+                f"{'--table' if table else '--nulls'} has no meaning for the checks of a log",
+                hint="add --group-by and --value to look into any table",
+            )
+        results, incomplete = _check_log(source, run, limit, wait)
+        from rlaudit.render.checks import write_checks
+
+        with destination(output) as stream:
+            write_checks(stream, results, fmt, source=source, run=run, incomplete=incomplete)
+        raise typer.Exit(_exit_code(source, results))
+    if not (group_by and value):
+        missing = "--value" if group_by else "--group-by"
+        raise UsageError(f"{missing} is missing", hint="--group-by and --value go together")
+    if run is not None:
+        raise UsageError("--run and --group-by exclude each other", hint="leave one out")
+    from rlaudit.audit import duplicates_in
+    from rlaudit.render.groups import write_groups
+
+    found = duplicates_in(
+        source,
+        _columns("--group-by", group_by),
+        _columns("--value", value),
+        nulls=nulls or "ignore",
+        table=table,
+        limit=limit,
+        wait=wait,
+    )
+    with destination(output) as stream:
+        write_groups(stream, found, fmt)
+    raise typer.Exit(EXIT_CLEAN if found.clean else EXIT_FINDINGS)
+
+
+def _check_log(
+    source: str, run: str | None, limit: int, wait: float
+) -> tuple[list[CheckResult], str | None]:
+    from rlaudit.audit import run_checks
+    from rlaudit.sqlfiles import load_checks
+    from rlaudit.store import open_for_reading
+
+    checks = [check for check in load_checks() if check.family == "duplicates"]
+    with open_for_reading(source, wait=wait) as log:
+        if log.incomplete:
+            note(f"warning: incomplete: {log.incomplete}")
+        return run_checks(log.con, checks, run=run, limit=limit), log.incomplete
+
+
+def _exit_code(source: str, results: Sequence[CheckResult]) -> int:
+    if all(result.status == "not_applicable" for result in results):
+        raise DatabaseError(
+            f"nothing in {source} could be checked", hint="the log has no rows for any check"
+        )
+    if any(result.status == "error" for result in results):
+        return EXIT_FAILED
+    found = any(r.status == "fail" and r.check.severity == "error" for r in results)
+    return EXIT_FINDINGS if found else EXIT_CLEAN
+
+
+def _columns(option: str, texts: Sequence[str]) -> list[str]:
+    """Return the column names in ``texts``; one with a comma in it stands in double quotes."""
+    names = [name for row in csv.reader(texts) for name in row]
+    if not all(names):
+        raise UsageError(f"{option} has an empty column name", hint="separate names by one comma")
+    return names

@@ -1,0 +1,93 @@
+"""Options that several commands share, and where their output goes."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
+
+import typer
+
+from rlaudit.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TextIO
+
+# The same as in rlaudit.render, which is imported only when a command runs.
+RowFormat = Literal["table", "json", "jsonl", "csv", "markdown"]
+CheckFormat = Literal["table", "json", "csv"]
+
+_SUFFIXES = {
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".md": "markdown",
+    ".txt": "table",
+}
+
+Wait = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS",
+        min=0,
+        help="How long to wait for a database that another process is writing.",
+        envvar="RLAUDIT_WAIT",
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write to FILE and not to stdout; its suffix gives the format.",
+    ),
+]
+
+
+def row_format(context: typer.Context, chosen: str | None, output: Path | None) -> RowFormat:
+    """Return the format of a command that writes rows; see :func:`_choose`."""
+    return cast("RowFormat", _choose(context, chosen, output, get_args(RowFormat)))
+
+
+def check_format(context: typer.Context, chosen: str | None, output: Path | None) -> CheckFormat:
+    """Return the format of a command that writes findings; see :func:`_choose`."""
+    return cast("CheckFormat", _choose(context, chosen, output, get_args(CheckFormat)))
+
+
+def _choose(
+    context: typer.Context, chosen: str | None, output: Path | None, known: tuple[str, ...]
+) -> str:
+    """Return ``--format``, or else what the suffix of ``--output`` says, or else RLAUDIT_FORMAT."""
+    source = context.get_parameter_source("format_")
+    if output is not None and (chosen is None or (source and source.name == "ENVIRONMENT")):
+        chosen = _SUFFIXES.get(output.suffix.lower())
+        if chosen is None:
+            raise UsageError(
+                f"the name {output} does not say which format to write",
+                hint=f"add --format {'|'.join(known)}",
+            )
+    if chosen is not None and chosen not in known:
+        raise UsageError(f"unknown format {chosen!r}", hint=did_you_mean(chosen, known))
+    return chosen or "table"
+
+
+@contextlib.contextmanager
+def destination(output: Path | None) -> Iterator[TextIO]:
+    """Give the stream that data goes to: the file ``output``, or stdout."""
+    if output is None:
+        yield sys.stdout
+        return
+    try:
+        with output.open("w", encoding="utf-8", newline="") as file:
+            yield file
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {output}: {error.strerror}", hint="choose another --output"
+        ) from error
+
+
+def note(text: str) -> None:
+    """Write a line of narration to stderr."""
+    typer.echo(text, err=True)

@@ -1,0 +1,71 @@
+"""``rlaudit sql``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from rlaudit.cli.output import Output, Wait, destination, note, row_format
+
+
+def sql(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="An rlaudit log.")],
+    query: Annotated[
+        str,
+        typer.Argument(metavar="QUERY", help="SQL to run, or - to read it from standard input."),
+    ],
+    *,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Most rows to show; 0 shows all. Without it 1000, and all with --output.",
+            envvar="RLAUDIT_LIMIT",
+            show_default=False,
+        ),
+    ] = None,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="Stop the query after this time; 0 never does.",
+            envvar="RLAUDIT_TIMEOUT",
+        ),
+    ] = 60.0,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="table|json|jsonl|csv|markdown",
+            help="How to show the rows.",
+            envvar="RLAUDIT_FORMAT",
+        ),
+    ] = None,
+    output: Output = None,
+    wait: Wait = 10.0,
+) -> None:
+    """Query a log with SQL: runs, segments, episodes, transitions, updates, samples, events.
+
+    The log is opened read-only and the query can reach no other file and no network. Views leave
+    out the rows that a resume made obsolete; raw.samples and so on have all rows.
+    """
+    from rlaudit.audit import query as run_query
+    from rlaudit.render.rows import write_rows
+    from rlaudit.store import open_for_reading
+
+    fmt = row_format(context, format_, output)
+    text = sys.stdin.read() if query == "-" else query
+    if limit is None:
+        limit = 0 if output else 1000
+    with open_for_reading(source, wait=wait) as log:
+        if log.incomplete:
+            note(f"warning: incomplete: {log.incomplete}")
+        with run_query(log.con, text, timeout=timeout, limit=limit) as rows:
+            with destination(output) as stream:
+                write_rows(stream, rows.columns, rows, fmt)
+            if rows.shown < rows.total:
+                note(f"showing {rows.shown:,} of {rows.total:,} rows (--limit 0 shows all)")

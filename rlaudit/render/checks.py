@@ -1,0 +1,150 @@
+"""Results of checks: a table with diagnoses for people, JSON, or one line of CSV a check.
+
+The JSON object has these keys, and later versions only add to them:
+
+- ``source``: the file; ``run``: the run id that ``--run`` chose, or null
+- ``clean``: true if no check of severity error failed; ``incomplete``: what of the log could not
+  be read, or null
+- ``checks``: an array of objects with ``name``, ``family``, ``title``, ``severity`` (error or
+  warning), ``status`` (pass, fail, not_applicable or error), ``rows`` (scanned in the first
+  table), ``groups`` (how many were judged), ``groups_are`` (what they are, in the plural),
+  ``wrong`` (how many of them are), ``message`` (why it does not apply, or to which runs, or how
+  it failed; "" if there is nothing to say), ``diagnosis`` (a sentence on the first example, or
+  null), ``why`` (why it matters), ``shown`` (how many examples follow) and ``examples`` (an array
+  of objects, one key a column of the check's result; ``copies`` or ``draws`` is the count)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from rich.text import Text
+
+from rlaudit.render.rows import write_csv
+from rlaudit.render.terminal import console_for, plain_table, print_line, print_rows
+from rlaudit.render.values import json_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
+
+    from rich.console import Console
+
+    from rlaudit.audit import CheckResult
+
+CheckFormat = Literal["table", "json", "csv"]
+
+_CSV_COLUMNS = (
+    "name", "severity", "status", "rows", "groups", "groups_are", "wrong", "message", "diagnosis",
+)  # fmt: skip
+
+
+def write_checks(
+    stream: TextIO,
+    results: Sequence[CheckResult],
+    fmt: CheckFormat,
+    *,
+    source: str,
+    run: str | None,
+    incomplete: str | None,
+) -> None:
+    """Write ``results`` to ``stream`` in the format ``fmt``."""
+    if fmt == "table":
+        _write_table(stream, results)
+        return
+    objects = [_as_object(result) for result in results]
+    if fmt == "csv":
+        write_csv(stream, _CSV_COLUMNS, ([o[key] for key in _CSV_COLUMNS] for o in objects))
+        return
+    report = {
+        "source": source,
+        "run": run,
+        "clean": not any(r.status == "fail" and r.check.severity == "error" for r in results),
+        "incomplete": incomplete,
+        "checks": objects,
+    }
+    stream.write(json_text(report, indent=2) + "\n")
+
+
+def _as_object(result: CheckResult) -> dict[str, Any]:
+    check = result.check
+    return {
+        "name": check.name,
+        "family": check.family,
+        "title": check.title,
+        "severity": check.severity,
+        "status": result.status,
+        "rows": result.rows,
+        "groups": result.groups,
+        "groups_are": check.groups,
+        "wrong": result.wrong,
+        "message": result.message,
+        "diagnosis": result.diagnosis(result.examples[0]) if result.examples else None,
+        "why": check.why,
+        "shown": len(result.examples),
+        "examples": [dict(example) for example in result.examples],
+    }
+
+
+def _write_table(stream: TextIO, results: Sequence[CheckResult]) -> None:
+    console = console_for(stream)
+    table = plain_table()
+    table.add_column("check", no_wrap=True)
+    table.add_column("groups", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("wrong", justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for result in results:
+        verdict, style = _verdict(result)
+        judged = result.status in ("pass", "fail")
+        table.add_row(
+            Text(result.check.name),
+            Text(f"{result.groups:,}" if judged else ""),
+            Text(result.check.groups if judged else ""),
+            Text(f"{result.wrong:,}" if judged else ""),
+            Text(verdict, style=style),
+        )
+    console.print(table)
+    for result in results:
+        if result.status == "fail":
+            _write_findings(console, result)
+    notes = [result for result in results if result.message]
+    if notes:
+        print_line(console)
+    for result in notes:
+        print_line(console, f"{result.check.name}: {_note(result)}")
+
+
+def _write_findings(console: Console, result: CheckResult) -> None:
+    print_line(console)
+    print_line(
+        console,
+        f"{result.check.name}: {result.wrong:,} wrong of {result.groups:,} {result.check.groups}",
+        "bold",
+    )
+    if not result.examples:
+        print_line(console, result.check.why)
+        return
+    print_line(console, f"{result.diagnosis(result.examples[0])}.")
+    # A column that is NULL in every example says nothing here.
+    columns = [
+        name for name in result.examples[0] if any(e[name] is not None for e in result.examples)
+    ]
+    print_rows(console, columns, [[e[name] for name in columns] for e in result.examples])
+    print_line(console, f"showing {len(result.examples):,} of {result.wrong:,}")
+
+
+def _verdict(result: CheckResult) -> tuple[str, str]:
+    if result.status == "fail":
+        return ("FAIL", "bold red") if result.check.severity == "error" else ("warn", "yellow")
+    return {
+        "pass": ("pass", "green"),
+        "not_applicable": ("n/a", "dim"),
+        "error": ("ERROR", "bold red"),
+    }[result.status]
+
+
+def _note(result: CheckResult) -> str:
+    if result.status == "not_applicable":
+        return f"not applicable, {result.message}"
+    return result.message

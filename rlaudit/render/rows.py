@@ -1,0 +1,65 @@
+"""Rows of a query in one of five formats.
+
+``json`` is an array of objects, ``jsonl`` one object a line; both have one key a column. ``csv``
+has a head line, commas and CRLF (RFC 4180). ``markdown`` is a table in GitHub's form. These four
+are exact and are written while the rows come in; ``table`` is for people.
+"""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Literal
+
+from rlaudit.render.terminal import console_for, print_rows
+from rlaudit.render.values import as_text, human, json_text, unique_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any, TextIO
+
+RowFormat = Literal["table", "json", "jsonl", "csv", "markdown"]
+
+
+def write_rows(
+    stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]], fmt: RowFormat
+) -> None:
+    """Write ``rows`` to ``stream`` in the format ``fmt``."""
+    match fmt:
+        case "table":
+            print_rows(console_for(stream), columns, list(rows))
+        case "json":
+            _write_json(stream, columns, rows)
+        case "jsonl":
+            names = unique_names(columns)
+            stream.writelines(json_text(dict(zip(names, row, strict=True))) + "\n" for row in rows)
+        case "csv":
+            write_csv(stream, columns, rows)
+        case "markdown":
+            _write_markdown(stream, columns, rows)
+
+
+def write_csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write ``rows`` as CSV under a head line; NULL is an empty cell."""
+    writer = csv.writer(stream)
+    writer.writerow(columns)
+    writer.writerows([as_text(value) for value in row] for row in rows)
+
+
+def _write_json(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    names = unique_names(columns)
+    between = "[\n"
+    for row in rows:
+        stream.write(f"{between}  {json_text(dict(zip(names, row, strict=True)))}")
+        between = ",\n"
+    stream.write("[]\n" if between == "[\n" else "\n]\n")
+
+
+def _write_markdown(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    stream.write(f"| {' | '.join(map(_markdown_cell, columns))} |\n")
+    stream.write(f"|{' --- |' * len(columns)}\n")
+    stream.writelines(f"| {' | '.join(map(_markdown_cell, row))} |\n" for row in rows)
+
+
+def _markdown_cell(value: object) -> str:
+    text = human(value) if value is None or isinstance(value, str) else as_text(value)
+    return text.replace("|", "\\|")
