@@ -99,7 +99,13 @@ def attach_for_reading(
             _patiently(path, patience, lambda: con.execute(attach))
         except (duckdb.Error, OSError) as error:
             raise error_of(path, error, writing=False) from error
-        yield con
+        try:
+            yield con
+        except duckdb.IOException as error:
+            # A file that lacks blocks opens, and fails when a query needs one of them.
+            if str(path) in str(error):
+                raise error_of(path, error, writing=False) from error
+            raise
 
 
 def _connect(path: Path) -> DuckDBPyConnection:
