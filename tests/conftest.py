@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import contextlib
+import json
+
+import duckdb
+import pytest
+
+from rlaudit.sqlfiles import read_sql
+from rlaudit.store import open_for_writing
+
+
+class TinyLog:
+    """A log of a few rows, written by hand."""
+
+    def __init__(self, con):
+        self.con = con
+
+    def add(self, table, **columns):
+        """Add rows to a raw table; a list gives one row an entry, anything else all rows."""
+        lengths = {len(values) for values in columns.values() if isinstance(values, list)}
+        count = lengths.pop() if lengths else 1
+        assert not lengths, "lists of different lengths"
+        full = [v if isinstance(v, list) else [v] * count for v in columns.values()]
+        marks = ", ".join("?" * len(columns))
+        self.con.executemany(
+            f"INSERT INTO raw.{table} ({', '.join(columns)}) VALUES ({marks})",
+            [list(row) for row in zip(*full, strict=True)],
+        )
+
+    def add_run(self, run_id="r1", config=None, **columns):
+        settings = None if config is None else json.dumps(config)
+        self.add("runs", run_id=run_id, config=settings, **columns)
+
+    def add_batch(self, update_id, transitions, *, positions=None, **columns):
+        """Add one update and its samples; by default each transition has probability 0.01."""
+        base = {
+            "run_id": columns.get("run_id", "r1"),
+            "segment_id": columns.get("segment_id", "s1"),
+        }
+        size = columns.get("batch_size", len(transitions))
+        self.add(
+            "updates",
+            **base,
+            update_id=update_id,
+            env_step=update_id,
+            batch_size=size,
+            buffer_size=columns.get("buffer_size", 100),
+            priority_total=columns.get("priority_total", 100.0),
+        )
+        self.add(
+            "samples",
+            **base,
+            update_id=update_id,
+            batch_index=positions or list(range(len(transitions))),
+            transition_id=transitions,
+            priority=columns.get("priority", 1.0),
+        )
+
+
+@pytest.fixture
+def tiny_log():
+    """An empty log in memory, with the names under which a reader sees it."""
+    with contextlib.closing(duckdb.connect()) as con:
+        con.execute(read_sql("schema/raw.sql"))
+        con.execute(read_sql("schema/views.sql"))
+        yield TinyLog(con)
+
+
+@pytest.fixture
+def log_file(tmp_path):
+    """A log in a file: the path and, as a context manager, a TinyLog that writes to it."""
+    path = tmp_path / "runs.duckdb"
+
+    @contextlib.contextmanager
+    def writing():
+        with open_for_writing(path) as con:
+            yield TinyLog(con)
+
+    return path, writing
