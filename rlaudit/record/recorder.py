@@ -41,12 +41,15 @@ _CAPACITIES = {
     "samples": 65_536,
     "events": 64,
 }
-# Rows in memory that bring the next flush forward, and those that a trainer may be ahead of a
-# disk that takes nothing.
+# Rows in memory that bring the next flush forward, and those that are kept for a disk that takes
+# nothing.
 _EARLY_FLUSH_BYTES = 32 * 2**20
 _MAX_PENDING_BYTES = 256 * 2**20
+# Rows that have not even reached the writer by then show that it hangs.
+_MAX_WAITING_BYTES = 512 * 2**20
 # One step in this many is timed, for the estimate of the recorder's share of the trainer's thread.
-_TIMED_STEPS = 64
+# A prime, so that the steps that are timed fall on every phase of the trainer's update period.
+_TIMED_STEPS = 61
 # How much longer than its wait for the lock the thread may take to end before close() gives up.
 _JOIN_GRACE_SECONDS = 60.0
 
@@ -114,7 +117,6 @@ class Recorder:
         self._wait = wait
         self._flush_seconds = flush_seconds
         self._warn = on_warning or (lambda _message: None)
-        self._max_pending_bytes = max_pending_bytes
         self._writer = RunWriter(
             Path(path).absolute(),
             run,
@@ -317,7 +319,7 @@ class Recorder:
     def cpu_seconds(self) -> float:
         """CPU seconds of the recorder so far, on both threads.
 
-        The background thread's are measured. The trainer's are estimated from one step in 64,
+        The background thread's are measured. The trainer's are estimated from one step in 61,
         by the wall clock.
         """
         handing_over = self._timed_ns * _TIMED_STEPS / 1e9
@@ -355,13 +357,8 @@ class Recorder:
                 # Without room the next row asks for more, and is refused then.
                 self._columns = {table: Columns(table, 0) for table in ROW_TABLES}
             self._waiting_bytes += sum(taken.nbytes for taken in columns)
-            if self._waiting_bytes > 2 * self._max_pending_bytes and not self._failure:
-                # The thread hangs in the file system; a spool would have been no different.
-                self._failure = DatabaseWriteError(
-                    f"{self._writer.path}: writing hangs; the log of run {self.run_id} is "
-                    f"complete only up to agent step {self._writer.complete_to}",
-                    hint="look at the disk or network that the file is on",
-                )
+            if self._waiting_bytes > _MAX_WAITING_BYTES and not self._failure:
+                self._failure = self._hang()
             self._queue.put(cut)
         return cut
 
@@ -369,11 +366,14 @@ class Recorder:
         """Wait until the thread is done with ``cut``, but not for a thread that hangs."""
         # An earlier flush may be waiting for the lock already, then comes this one.
         if not cut.done.wait(2 * self._wait + _JOIN_GRACE_SECONDS):
-            self._failure = DatabaseWriteError(
-                f"{self._writer.path}: writing hangs; the log of run {self.run_id} is complete "
-                f"only up to agent step {self._writer.complete_to}",
-                hint="look at the disk or network that the file is on",
-            )
+            self._failure = self._hang()
+
+    def _hang(self) -> DatabaseWriteError:
+        return DatabaseWriteError(
+            f"{self._writer.path}: writing hangs; the log of run {self.run_id} is complete only "
+            f"up to agent step {self._writer.complete_to}",
+            hint="look at the disk or network that the file is on",
+        )
 
     def _work(self) -> None:
         """Write until closed; the body of the background thread."""

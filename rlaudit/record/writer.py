@@ -208,9 +208,10 @@ class RunWriter:
         ).fetchone()
         if row is not None and row[0] == self._unsettled:
             self.ledger.written.update(self._settling_counts)
-            for table, count in self._settling_counts.items():
+            for table, parts in list(self._pending.items()):
+                count = self._settling_counts[table]
+                self._pending[table] = [pa.concat_tables(parts).slice(count)]
                 self._pending_counts[table] -= count
-                self._pending[table] = _without_first(self._pending.get(table, []), count)
             self._run_stored = True
         self._unsettled = None
 
@@ -391,10 +392,6 @@ class RunWriter:
             "ended_at": None if self._state == "running" else now,
             **ledger.columns(),
         }
-
-
-def _without_first(parts: list[pa.Table], count: int) -> list[pa.Table]:
-    return [pa.concat_tables(parts).slice(count)] if parts else []
 
 
 def _with_constants(rows: pa.Table, constants: Mapping[str, str]) -> pa.Table:
