@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
+import sys
 
 import duckdb
 import pytest
@@ -78,3 +80,29 @@ def log_file(tmp_path):
             yield TinyLog(con)
 
     return path, writing
+
+
+_HOLD = """
+import duckdb, sys
+con = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def other_process_holding():
+    """A context manager under which another process has a file open for writing; its pid."""
+
+    @contextlib.contextmanager
+    def holding(path):
+        command = [sys.executable, "-c", _HOLD, str(path)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout.readline() == b"held\n"
+            try:
+                yield process.pid
+            finally:
+                process.stdin.close()
+                assert process.wait(20) == 0
+
+    return holding

@@ -88,6 +88,6 @@ def query(
 def _message(error: duckdb.Error) -> str:
     """Return what is wrong and the nearest names that DuckDB offers, on one line."""
     lines = [line.strip() for line in str(error).strip().splitlines()]
-    offers = [line for line in lines[1:] if line.startswith(("Did you mean", "Candidate"))]
+    offers = [line for line in lines[1:] if line.startswith(("Did you mean", "Candidate bindings"))]
     where = [line.split(":")[0].lower() for line in lines if line.startswith("LINE ")]
     return " ".join([first_line(error), *(f"(in {line})" for line in where), *offers])

@@ -6,6 +6,7 @@ Errors are one line on stderr, ``error: message (hint)``; ``--debug`` adds the t
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import sys
@@ -44,8 +45,9 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         code = build_app(words)(words, prog_name="rlaudit", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader left. Python would complain once more when it flushes stdout at its end.
+    except (BrokenPipeError, SystemExit):
+        # The reader left: Typer and Rich turn that into SystemExit(1), and here 1 means findings.
+        # Python would complain once more when it flushes stdout at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     except (KeyboardInterrupt, typer.Abort):
@@ -107,7 +109,8 @@ def _top(
     """
     del version, debug  # handled by their callback and by main
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), err=True)
+        with contextlib.redirect_stdout(sys.stderr):  # Typer's Rich help prints itself
+            typer.echo(context.get_help())
         raise typer.Exit(EXIT_FAILED)
 
 

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import contextlib
+from decimal import Decimal
+
+import duckdb
+import pytest
+
+from rlaudit.audit import query
+from rlaudit.errors import QueryError, UsageError
+from rlaudit.store import open_for_reading
+
+
+@pytest.fixture
+def con():
+    with contextlib.closing(duckdb.connect()) as con:
+        yield con
+
+
+def run(con, sql, **options):
+    with query(con, sql, **options) as rows:
+        return rows, list(rows)
+
+
+def test_rows_columns_and_totals(con):
+    rows, found = run(con, "SELECT i, i * 2 AS twice FROM range(5) AS t(i)")
+    assert rows.columns == ("i", "twice")
+    assert found == [(0, 0), (1, 2), (2, 4), (3, 6), (4, 8)]
+    assert (rows.shown, rows.total) == (5, 5)
+
+
+@pytest.mark.parametrize(("limit", "shown"), [(3, 3), (0, 100_003), (100_003, 100_003)])
+def test_rows_past_the_limit_are_counted(con, limit, shown):
+    rows, found = run(con, "FROM range(100_003)", limit=limit)
+    assert (len(found), rows.shown, rows.total) == (shown, shown, 100_003)
+
+
+def test_a_script_gives_the_rows_of_its_last_statement(con):
+    _, found = run(
+        con,
+        "SET VARIABLE x = 2; CREATE TABLE t AS SELECT 3 AS a; "
+        "SELECT a * getvariable('x') FROM t; -- end",
+    )
+    assert found == [(6,)]
+
+
+def test_two_columns_of_one_name_are_both_given(con):
+    rows, found = run(con, "SELECT 1 AS a, 2 AS a")
+    assert (rows.columns, found) == (("a", "a"), [(1, 2)])
+
+
+def test_large_sums_are_exact(con):
+    _, found = run(con, "SELECT sum(9007199254740993) AS s")
+    assert found == [(Decimal(9007199254740993),)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "COPY (SELECT 1) TO '{path}'",
+        "ATTACH '{path}'",
+        "FROM read_csv('{path}')",
+        "SELECT * FROM '{path}'",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+        "SET threads = 1",
+        "RESET lock_configuration",
+    ],
+)
+def test_a_query_reaches_nothing_outside(con, tmp_path, sql):
+    path = tmp_path / "x.csv"
+    path.write_text("a\n1\n")
+    with pytest.raises(QueryError):
+        run(con, sql.format(path=path))
+    assert path.read_text() == "a\n1\n"
+
+
+def test_a_log_cannot_be_changed(log_file):
+    path, writing = log_file
+    with writing() as log:
+        log.add_run()
+    for sql in ("DELETE FROM log.raw.runs", "DROP TABLE log.raw.runs", "DELETE FROM runs"):
+        with open_for_reading(path) as log, pytest.raises(QueryError):
+            run(log.con, sql)
+    with open_for_reading(path) as log:
+        assert run(log.con, "SELECT run_id FROM runs")[1] == [("r1",)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELECT foo FROM (SELECT 1 AS fop)", r'"foo" not found .*\(in line 1\).*"fop"'),
+        ("SELECT 1\nFROM", r"syntax error at end of input"),
+        ("  -- nothing", "the query is empty"),
+        ("SELECT 'x'::INTEGER", "Could not convert"),
+        ("SELECT 1 + 'x'", r"best candidate function .*\(in line 1\)$"),
+        (
+            "SELECT CASE WHEN i > 9_000_000 THEN error('late') END FROM range(9_100_000) t(i)",
+            "late",
+        ),
+    ],
+)
+def test_what_duckdb_refuses_is_one_line(con, sql, message):
+    with pytest.raises(QueryError, match=message) as caught:
+        run(con, sql)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT sum(a.range * b.range) FROM range(10_000_000) a, range(10_000_000) b",
+        "SELECT a.range FROM range(1_000_000) a, range(1_000_000) b",
+    ],
+)
+def test_a_long_query_is_stopped(con, sql):
+    with pytest.raises(QueryError, match=r"did not finish within 0\.2 s") as caught:
+        run(con, sql, timeout=0.2)
+    assert "--timeout" in caught.value.hint
+
+
+def test_no_timeout_sets_none(con):
+    assert run(con, "SELECT 1", timeout=0)[1] == [(1,)]
+
+
+@pytest.mark.parametrize("options", [{"timeout": -1}, {"limit": -1}])
+def test_negative_bounds_are_refused(con, options):
+    with pytest.raises(UsageError):
+        run(con, "SELECT 1", **options)
+
+
+def test_what_the_reader_of_rows_raises_is_left_alone(con):
+    def write():
+        with query(con, "FROM range(3)") as rows:
+            for _ in rows:
+                raise OSError("disk")
+
+    with pytest.raises(OSError, match="disk"):
+        write()

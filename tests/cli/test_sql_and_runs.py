@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from rlaudit.cli import main
+
+SLOW = "SELECT sum(a.range * b.range) FROM range(9999999) a, range(9999999) b"
+
+
+@pytest.fixture
+def log(log_file):
+    path, writing = log_file
+    with writing() as log:
+        log.add_run("r1", name="[red]first", env_id="CartPole-v1", started_at="2026-01-01")
+        log.add_run("r2", name="second", env_id="CartPole-v1", started_at="2026-01-02")
+        log.add(
+            "segments",
+            run_id=["r1", "r2"],
+            segment_id=["s1", "s2"],
+            ordinal=0,
+            state="finished",
+            end_step=[100, 200],
+        )
+        log.add(
+            "episodes",
+            run_id="r1",
+            segment_id="s1",
+            episode_id=[1, 2],
+            phase="train",
+            length=[10, 20],
+            return_raw=[10.0, 21.0],
+        )
+    return str(path)
+
+
+def run(capsys, *args):
+    code = main(list(args))
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.mark.parametrize(
+    ("fmt", "text"),
+    [
+        ("json", '[\n  {"run_id": "r1", "x": 1.5},\n  {"run_id": "r2", "x": 1.5}\n]\n'),
+        ("jsonl", '{"run_id": "r1", "x": 1.5}\n{"run_id": "r2", "x": 1.5}\n'),
+        ("csv", "run_id,x\r\nr1,1.5\r\nr2,1.5\r\n"),
+        ("markdown", "| run_id | x |\n| --- | --- |\n| r1 | 1.5 |\n| r2 | 1.5 |\n"),
+    ],
+)
+def test_each_format_on_stdout_and_in_a_file(capsys, log, tmp_path, fmt, text):
+    sql = "SELECT run_id, 1.5 AS x FROM runs ORDER BY run_id"
+    assert run(capsys, "sql", log, sql, "--format", fmt) == (0, text, "")
+    file = tmp_path / f"x.{'md' if fmt == 'markdown' else fmt}"
+    assert run(capsys, "sql", log, sql, "--output", str(file)) == (0, "", "")
+    assert file.read_bytes().decode() == text
+
+
+def test_a_table_shows_text_from_the_log_as_it_is(capsys, log):
+    code, out, _ = run(capsys, "sql", log, "SELECT name FROM runs ORDER BY run_id")
+    assert code == 0
+    assert [line.strip() for line in out.splitlines()] == ["name", "[red]first", "second"]
+
+
+def test_the_query_is_read_from_stdin(capsys, log, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("SELECT count(*) AS n\nFROM runs;\n"))
+    assert run(capsys, "sql", log, "-", "--format", "csv") == (0, "n\r\n2\r\n", "")
+
+
+def test_rows_past_the_limit_are_announced_on_stderr(capsys, log):
+    code, out, err = run(capsys, "sql", log, "FROM range(1500)", "--format", "csv")
+    assert (code, len(out.splitlines())) == (0, 1001)
+    assert err == "showing 1,000 of 1,500 rows (--limit 0 shows all)\n"
+    code, out, err = run(capsys, "sql", log, "FROM range(1500)", "--format", "csv", "--limit", "0")
+    assert (code, len(out.splitlines()), err) == (0, 1501, "")
+
+
+def test_a_file_gets_all_rows(capsys, log, tmp_path):
+    file = tmp_path / "x.csv"
+    assert run(capsys, "sql", log, "FROM range(1500)", "--output", str(file)) == (0, "", "")
+    assert len(file.read_text().splitlines()) == 1501
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["SELECT * FROM smaples"], 'Did you mean "samples"?'),
+        (["SELECT run FROM runs"], '"run_id"'),
+        (["DELETE FROM runs"], "error: "),
+        (["COPY runs TO 'x.csv'"], "disabled by configuration"),
+        ([SLOW, "--timeout", "0.1"], "did not finish within 0.1 s (--timeout SECONDS"),
+        (["SELECT 1", "--limit", "-1"], "Invalid value for '--limit'"),
+        (["SELECT 1", "--format", "jso"], "unknown format 'jso' (did you mean 'json'?)"),
+        ([], "Missing argument 'QUERY'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_run_is_one_line_and_exit_2(capsys, log, args, message):
+    code, out, err = run(capsys, "sql", log, *args)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_runs_are_listed(capsys, log):
+    code, out, err = run(capsys, "runs", log, "--format", "json")
+    assert (code, err) == (0, "")
+    first, second = json.loads(out)
+    assert first == {
+        "run_id": "r1",
+        "name": "[red]first",
+        "env_id": "CartPole-v1",
+        "state": "finished",
+        "steps": 100,
+        "episodes": 2,
+        "mean_return": 15.5,
+        "rows": first["rows"],
+    }
+    assert (second["run_id"], second["mean_return"]) == ("r2", None)
+    code, out, _ = run(capsys, "runs", log)
+    assert code == 0
+    assert out.splitlines()[1].split()[:4] == ["r1", "[red]first", "CartPole-v1", "finished"]
+
+
+def test_the_list_of_runs_is_bounded(capsys, log):
+    code, out, err = run(capsys, "runs", log, "--limit", "1", "--format", "csv")
+    assert code == 0
+    assert [line.split(",")[0] for line in out.splitlines()] == ["run_id", "r2"]
+    assert err == "showing 1 of 2 runs (--limit 0 lists all)\n"
