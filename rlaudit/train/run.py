@@ -13,7 +13,7 @@ from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from json import dumps
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -147,7 +147,8 @@ class _Run:
 
     def drive(self, stop: threading.Event) -> Summary:
         """Run the loop to its end, or to the first step after ``stop`` is set."""
-        state, problem = "finished", ""
+        state: Literal["finished", "interrupted", "failed"] = "finished"
+        problem = ""
         for tick in self._loop.ticks():
             self._recent.extend(tick.finished)
             self._losses.extend(update.learned.loss for update in tick.updates)
