@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rich.text import Text
 
 from rlaudit.render.rows import write_csv
-from rlaudit.render.terminal import console_for, plain_table, print_line, print_rows
+from rlaudit.render.terminal import console_for, plain_table, print_line
 from rlaudit.render.values import json_text
 
 if TYPE_CHECKING:
@@ -122,16 +122,10 @@ def _write_findings(console: Console, result: CheckResult) -> None:
         f"{result.check.name}: {result.wrong:,} wrong of {result.groups:,} {result.check.groups}",
         "bold",
     )
-    if not result.examples:
-        print_line(console, result.check.why)
-        return
-    print_line(console, f"{result.diagnosis(result.examples[0])}.")
-    # A column that is NULL in every example says nothing here.
-    columns = [
-        name for name in result.examples[0] if any(e[name] is not None for e in result.examples)
-    ]
-    print_rows(console, columns, [[e[name] for name in columns] for e in result.examples])
+    for example in result.examples:
+        print_line(console, f"- {result.diagnosis(example)}")
     print_line(console, f"showing {len(result.examples):,} of {result.wrong:,}")
+    print_line(console, f"why it matters: {result.check.why}", "dim")
 
 
 def _verdict(result: CheckResult) -> tuple[str, str]:

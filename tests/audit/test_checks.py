@@ -71,7 +71,7 @@ def test_a_second_row_for_a_run_id_is_found_and_multiplies_nothing(tiny_log):
     assert (result.rows, result.groups, result.wrong) == (3, 2, 1)
     assert result.examples[0]["copies"] == 2
     assert result.diagnosis(result.examples[0]).startswith(
-        "run id r1 stands in raw.runs 2 times, written by 2 different processes with 1 different"
+        "run id r1 stands in raw.runs 2 times (distinct processes: 2, distinct configs: 1)"
     )
 
 
@@ -253,7 +253,7 @@ def test_a_transition_in_two_far_apart_strata_is_named(tiny_log):
     assert (example["transition_id"], example["draws"]) == (5, 2)
     assert (example["first_position"], example["last_position"]) == (0, 9)
     assert (example["needed"], example["expected_draws"]) == (8, pytest.approx(0.1))
-    assert "takes a share of more than 8 strata" in result.diagnosis(example)
+    assert "takes more than 8 strata of priority mass, and it has 0.1" in result.diagnosis(example)
 
 
 @pytest.mark.parametrize("config", [INDEPENDENT, UNIFORM])

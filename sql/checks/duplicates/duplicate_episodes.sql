@@ -5,8 +5,8 @@
 -- grain: run_id, episode_id, obsolete_in
 -- groups: episodes
 -- requires: episodes.episode_id
--- diagnosis: episode {episode_id} of run {run_id} is logged {copies} times, {versions} of them
---     different, ending at steps {first_end_step} to {last_end_step}
+-- diagnosis: episode {episode_id} of run {run_id} is logged {copies} times (distinct versions:
+--     {versions}), ending at agent steps {first_end_step} to {last_end_step}
 -- why: every mean return and episode count takes such a game more than once, and two games under
 --     one id mix the steps of both.
 -- cites: wandb/wandb#6728, allenai/tango#152 (a resume logs again), DLR-RM/stable-baselines3#852

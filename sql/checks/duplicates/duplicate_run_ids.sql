@@ -4,8 +4,8 @@
 -- reads: raw.runs
 -- grain: run_id
 -- groups: run ids
--- diagnosis: run id {run_id} stands in raw.runs {copies} times, written by {processes} different
---     processes with {configs} different configs, so rows of several runs cannot be told apart
+-- diagnosis: run id {run_id} stands in raw.runs {copies} times (distinct processes: {processes},
+--     distinct configs: {configs}), so rows of several runs cannot be told apart
 -- why: every table names its run by this id. Two runs under one id are read as one run that
 --     contradicts itself.
 -- cites: vwxyzjn/cleanrl#256, ray-project/ray#29916 (ids made from the clock collide)

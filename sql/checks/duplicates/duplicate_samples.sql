@@ -6,7 +6,7 @@
 -- groups: batch positions
 -- requires: samples.update_id, samples.batch_index
 -- diagnosis: batch position {batch_index} of update {update_id} of run {run_id} is logged {copies}
---     times with {transitions} different transitions, where one position is one draw
+--     times (distinct transitions: {transitions}), where one position is one draw
 -- why: a sample row that is counted twice shifts every statistic of the sampler, and two draws at
 --     one position mean that two processes or two passes wrote the same update.
 -- cites: DLR-RM/stable-baselines3#852 (lines doubled), wandb/wandb#6728 (steps logged again)

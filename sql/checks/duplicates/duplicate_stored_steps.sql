@@ -6,7 +6,7 @@
 -- groups: stored steps
 -- requires: transitions.episode_id, transitions.episode_step
 -- diagnosis: step {episode_step} of episode {episode_id} in environment {env_index} of run {run_id}
---     is stored {copies} times, under {transitions} different transition ids
+--     is stored {copies} times (distinct transition ids: {transitions})
 -- why: a step that is stored twice is drawn twice as often as its priority says, and where it is
 --     an episode's last step the extra terminal teaches that the episode ends there twice.
 -- cites: Shmuma/ptan#25, google/dopamine#228 (transitions and terminals stored twice)

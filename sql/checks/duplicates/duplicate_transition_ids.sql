@@ -5,8 +5,8 @@
 -- grain: run_id, transition_id, obsolete_in
 -- groups: transition ids
 -- requires: transitions.transition_id
--- diagnosis: transition {transition_id} of run {run_id} is stored {copies} times, for {steps}
---     different steps of its episodes
+-- diagnosis: transition {transition_id} of run {run_id} is stored {copies} times (distinct steps:
+--     {steps})
 -- why: samples point to transitions by this id, which is never reused. Under a repeated id, every
 --     draw and every priority belongs to two transitions at once.
 -- cites: Shmuma/ptan#25, google/dopamine#228 (transitions stored twice)

@@ -5,8 +5,8 @@
 -- grain: run_id, update_id, obsolete_in
 -- groups: update ids
 -- requires: updates.update_id
--- diagnosis: update {update_id} of run {run_id} is logged {copies} times by {segments} processes,
---     at agent steps {first_env_step} to {last_env_step}
+-- diagnosis: update {update_id} of run {run_id} is logged {copies} times (distinct processes:
+--     {segments}), at agent steps {first_env_step} to {last_env_step}
 -- why: the samples of an update are found by its id. Two updates under one id share their samples,
 --     and every figure for each update (beta, priority total, loss) becomes ambiguous.
 -- cites: wandb/wandb#6728, allenai/tango#152 (a resume restarts its step count)

@@ -9,8 +9,8 @@
 --     samples.priority, updates.batch_size, updates.priority_total
 -- params: tolerance DOUBLE = 0.002
 -- diagnosis: transition {transition_id} stands {draws} times in the batch of update {update_id} of
---     run {run_id}, at positions {first_position} to {last_position}, which takes a share of more
---     than {needed} strata, and its priority is worth {expected_draws}
+--     run {run_id}, at positions {first_position} to {last_position}; that takes more than {needed}
+--     strata of priority mass, and it has {expected_draws}
 -- why: a stratified batch draws once from each of k equal slices of the priority mass. A
 --     transition can fill neighbouring slices only, and no more of them than it has mass for;
 --     anything else says that the draws are not stratified or that the tree is corrupt.
