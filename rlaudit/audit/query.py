@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import duckdb
 
@@ -14,7 +14,7 @@ from rlaudit.errors import QueryError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from duckdb import DuckDBPyConnection
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 _ROWS_AT_ONCE = 10_000
 
@@ -26,17 +26,19 @@ class Rows:
     the number of rows that it gave and ``total`` the number that the query has.
     """
 
-    def __init__(self, con: DuckDBPyConnection, columns: list[str], limit: int) -> None:
-        self.columns = tuple(columns)
+    def __init__(self, relation: DuckDBPyRelation | None, limit: int) -> None:
+        self.columns = tuple(relation.columns) if relation is not None else ()
         self.shown = 0
         self.total = 0
-        self._con = con
+        self._relation = relation
         self._limit = limit
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         """Give the rows up to the limit, then count the others without keeping them."""
+        if self._relation is None:
+            return
         try:
-            for batch in self._con.to_arrow_reader(_ROWS_AT_ONCE):
+            for batch in self._relation.to_arrow_reader(_ROWS_AT_ONCE):
                 self.total += batch.num_rows
                 wanted = self._limit - self.shown if self._limit else batch.num_rows
                 part = batch.slice(0, wanted)
@@ -62,6 +64,7 @@ def query(
     """
     if timeout < 0 or limit < 0:
         raise UsageError("--timeout and --limit cannot be negative", hint="0 lifts the limit")
+    con.execute("SET python_enable_replacements = false")  # a table is never a Python variable
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
     timer = threading.Timer(timeout, con.interrupt) if timeout else None
@@ -69,10 +72,10 @@ def query(
         timer.daemon = True
         timer.start()
     try:
-        if not con.extract_statements(sql):
-            raise QueryError("the query is empty", hint="for example: SELECT * FROM runs")
-        con.execute(sql)
-        yield Rows(con, [column[0] for column in con.description or ()], limit)
+        *before, last = con.extract_statements(sql) or _refuse_empty()
+        for statement in before:
+            con.execute(statement)
+        yield Rows(con.sql(last), limit)
     except duckdb.InterruptException as error:
         raise QueryError(
             f"the query did not finish within {timeout:g} s",
@@ -83,6 +86,10 @@ def query(
     finally:
         if timer is not None:
             timer.cancel()
+
+
+def _refuse_empty() -> NoReturn:
+    raise QueryError("the query is empty", hint="for example: SELECT * FROM runs")
 
 
 def _message(error: duckdb.Error) -> str:

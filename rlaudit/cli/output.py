@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
@@ -75,17 +76,28 @@ def _choose(
 
 @contextlib.contextmanager
 def destination(output: Path | None) -> Iterator[TextIO]:
-    """Give the stream that data goes to: the file ``output``, or stdout."""
+    """Give the stream that data goes to: stdout, or the file ``output``.
+
+    A file is put in its place when it is whole, so that a failure costs no earlier one.
+    """
     if output is None:
         yield sys.stdout
         return
+    special = output.exists() and not output.is_file()  # a pipe or a device
+    draft = output if special else output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
-        with output.open("w", encoding="utf-8", newline="") as file:
+        with draft.open("w", encoding="utf-8", newline="") as file:
             yield file
+        if not special:
+            draft.replace(output)
     except OSError as error:
         raise UsageError(
             f"cannot write {output}: {error.strerror}", hint="choose another --output"
         ) from error
+    finally:
+        if not special:
+            with contextlib.suppress(OSError):
+                draft.unlink()
 
 
 def note(text: str) -> None:

@@ -44,6 +44,15 @@ def test_a_script_gives_the_rows_of_its_last_statement(con):
     assert found == [(6,)]
 
 
+def test_a_statement_without_rows_gives_none(con):
+    assert run(con, "SET VARIABLE x = 2")[1] == []
+
+
+def test_a_python_variable_is_no_table(con):
+    with pytest.raises(QueryError, match="statement"):
+        run(con, "FROM statement")
+
+
 def test_two_columns_of_one_name_are_both_given(con):
     rows, found = run(con, "SELECT 1 AS a, 2 AS a")
     assert (rows.columns, found) == (("a", "a"), [(1, 2)])
@@ -89,11 +98,11 @@ def test_a_log_cannot_be_changed(log_file):
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        ("SELECT foo FROM (SELECT 1 AS fop)", r'"foo" not found .*\(in line 1\).*"fop"'),
-        ("SELECT 1\nFROM", r"syntax error at end of input"),
+        ("SELECT foo FROM (SELECT 1 AS fop)", r'"foo" not found .*"fop"'),
+        ("SELECT 1\nFROM WHERE", r"syntax error at .*\(in line 2\)$"),
         ("  -- nothing", "the query is empty"),
         ("SELECT 'x'::INTEGER", "Could not convert"),
-        ("SELECT 1 + 'x'", r"best candidate function .*\(in line 1\)$"),
+        ("SELECT 1 + 'x'", r"best candidate function .* casts\.$"),
         (
             "SELECT CASE WHEN i > 9_000_000 THEN error('late') END FROM range(9_100_000) t(i)",
             "late",

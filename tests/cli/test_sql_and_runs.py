@@ -129,3 +129,19 @@ def test_the_list_of_runs_is_bounded(capsys, log):
     assert code == 0
     assert [line.split(",")[0] for line in out.splitlines()] == ["run_id", "r2"]
     assert err == "showing 1 of 2 runs (--limit 0 lists all)\n"
+
+
+def test_a_query_that_fails_leaves_the_file_as_it_was(capsys, log, tmp_path):
+    file = tmp_path / "out" / "x.csv"
+    file.parent.mkdir()
+    file.write_text("earlier")
+    code, _, err = run(capsys, "sql", log, SLOW, "--timeout", "0.1", "--output", str(file))
+    assert (code, file.read_text()) == (2, "earlier")
+    assert "did not finish" in err
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_folder_is_no_place_for_output(capsys, log, tmp_path):
+    code, _, err = run(capsys, "sql", log, "SELECT 1", "--format", "csv", "--output", str(tmp_path))
+    assert code == 2
+    assert f"cannot write {tmp_path}" in err
