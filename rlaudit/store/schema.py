@@ -71,20 +71,16 @@ def version_of(con: DuckDBPyConnection, database: str) -> int | None:
 
     Raises :class:`DatabaseError` if the table that should state it is empty.
     """
-    found = con.execute(
-        "SELECT 1 FROM duckdb_columns() WHERE database_name = ? AND schema_name = 'raw' "
-        "AND table_name = 'schema_version' AND column_name = 'version'",
-        [database],
-    ).fetchone()
-    if found is None:
+    try:
+        rows = con.sql(f'SELECT max(version) FROM "{database}".raw.schema_version').fetchall()  # noqa: S608 - a database name we gave
+    except (duckdb.CatalogException, duckdb.BinderException):
         return None
-    row = con.sql(f'SELECT max(version) FROM "{database}".raw.schema_version').fetchone()  # noqa: S608 - a database name we gave
-    if row is None or row[0] is None:
+    if rows[0][0] is None:
         raise DatabaseError(
             "raw.schema_version is empty, so the log's version is unknown",
             hint="restore the file from a copy",
         )
-    return int(row[0])
+    return int(rows[0][0])
 
 
 def ensure(con: DuckDBPyConnection, path: Path) -> None:
