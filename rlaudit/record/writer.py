@@ -203,10 +203,10 @@ class RunWriter:
         """Find out whether a transaction whose commit failed took place after all."""
         if self._unsettled is None:
             return
-        row = con.execute(
+        rows = con.execute(
             "SELECT heartbeat_at FROM raw.segments WHERE segment_id = ?", [self.segment_id]
-        ).fetchone()
-        if row is not None and row[0] == self._unsettled:
+        ).fetchall()
+        if rows == [(self._unsettled,)]:
             self.ledger.written.update(self._settling_counts)
             for table, parts in list(self._pending.items()):
                 count = self._settling_counts[table]
@@ -233,9 +233,9 @@ class RunWriter:
         """Insert the run's row unless it is there, and find the segment's ordinal."""
         there = con.execute(
             "SELECT ordinal FROM raw.segments WHERE segment_id = ?", [self.segment_id]
-        ).fetchone()
-        if there is not None:
-            self._ordinal = int(there[0])
+        ).fetchall()
+        if there:
+            self._ordinal = int(there[0][0])
             return
         exists = spool.run_exists(con, run_id)
         if exists and not self._resume:

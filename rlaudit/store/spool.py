@@ -150,22 +150,22 @@ def resolve_run_id(
     A run whose id was taken when its spool was folded in has another one there than its own
     process knows.
     """
-    row = con.execute(
+    rows = con.execute(
         "SELECT run_id FROM raw.segments WHERE segment_id IN (?, ?) "
         "ORDER BY segment_id = ? DESC LIMIT 1",
         [segment_id, resumed_from, segment_id],
-    ).fetchone()
-    if row is not None:
-        return str(row[0])
+    ).fetchall()
+    if rows:
+        return str(rows[0][0])
     return run_id if resumed_from is not None else None
 
 
 def next_ordinal(con: DuckDBPyConnection, run_id: str) -> int:
     """Return the ordinal that a new segment of ``run_id`` gets."""
-    row = con.execute(
-        "SELECT 1 + max(ordinal) FROM raw.segments WHERE run_id = ?", [run_id]
-    ).fetchone()
-    return int(row[0]) if row is not None and row[0] is not None else 0
+    rows = con.execute(
+        "SELECT coalesce(1 + max(ordinal), 0) FROM raw.segments WHERE run_id = ?", [run_id]
+    ).fetchall()
+    return int(rows[0][0])
 
 
 def run_exists(con: DuckDBPyConnection, run_id: str) -> bool:
@@ -219,8 +219,8 @@ def _fold_entry(
 def _replace_segment(con: DuckDBPyConnection, segment: dict[str, object], into: str) -> None:
     known = con.execute(
         "SELECT ordinal FROM raw.segments WHERE segment_id = ?", [segment["segment_id"]]
-    ).fetchone()
-    segment["ordinal"] = next_ordinal(con, str(segment["run_id"])) if known is None else known[0]
+    ).fetchall()
+    segment["ordinal"] = known[0][0] if known else next_ordinal(con, str(segment["run_id"]))
     if into == "raw":
         # All folders up to this one are in the file by now, so all that its segment ever
         # spooled is written.

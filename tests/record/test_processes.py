@@ -80,7 +80,7 @@ def test_two_writers_and_a_reader_share_one_file(db):
                 updates, split = log.con.sql(
                     "SELECT count(*), count(*) FILTER (n <> 32) FROM "
                     "(SELECT count(*) AS n FROM samples GROUP BY run_id, update_id)"
-                ).fetchone()
+                ).fetchall()[0]
             assert split == 0
             assert seen <= updates >= 2 * block * 50
             seen = updates
@@ -113,10 +113,10 @@ def test_a_killed_writer_loses_at_most_what_was_not_flushed(db):
         process.kill()
         process.wait(20)
     with open_for_reading(db) as log:
-        assert log.con.sql("SELECT count(*) FROM samples").fetchone() == (3200,)
+        assert log.con.sql("SELECT count(*) FROM samples").fetchall()[0] == (3200,)
         (summary,) = list_runs(log)
         assert (summary.state, summary.steps) == ("dead", 100)
-        ledger = log.con.sql("SELECT rows_offered = rows_written FROM segments").fetchone()
+        ledger = log.con.sql("SELECT rows_offered = rows_written FROM segments").fetchall()[0]
         assert ledger == (True,)
 
 
@@ -153,8 +153,8 @@ def test_a_kill_in_the_middle_of_a_flush_leaves_whole_steps(db, moment):
     assert process.returncode == -signal.SIGKILL
     updates = 10 if moment == "before COMMIT" else 20
     with open_for_reading(db) as log:
-        assert log.con.sql("SELECT count(*) FROM updates").fetchone() == (updates,)
-        assert log.con.sql("SELECT count(*) FROM samples").fetchone() == (32 * updates,)
+        assert log.con.sql("SELECT count(*) FROM updates").fetchall()[0] == (updates,)
+        assert log.con.sql("SELECT count(*) FROM samples").fetchall()[0] == (32 * updates,)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
@@ -240,7 +240,7 @@ def test_a_full_disk_ends_the_recording_and_leaves_the_log_readable(db):
     with open_for_reading(db) as log:
         steps, last, samples = log.con.sql(
             "SELECT count(*), max(env_step), (SELECT count(*) FROM samples) FROM updates"
-        ).fetchone()
+        ).fetchall()[0]
         assert steps == last == int(complete_to) >= 100
         assert samples == 32 * steps
         assert list_runs(log)[0].state == "failed"
@@ -278,7 +278,7 @@ def test_a_disk_that_is_full_for_a_while_costs_no_row(db):
         assert log.con.sql(
             "SELECT count(*), count(DISTINCT update_id), (SELECT count(*) FROM samples) "
             "FROM updates"
-        ).fetchone() == (2010, 2010, 2010 * 32)
+        ).fetchall()[0] == (2010, 2010, 2010 * 32)
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_a_program_that_forgets_to_close_loses_nothing(db, ending, state, code):
     process.communicate(timeout=30)
     assert process.returncode in {code, -signal.SIGINT if code == 130 else code}
     with open_for_reading(db) as log:
-        assert log.con.sql("SELECT count(*) FROM samples").fetchone() == (320,)
+        assert log.con.sql("SELECT count(*) FROM samples").fetchall()[0] == (320,)
         assert list_runs(log)[0].state == state
 
 
@@ -311,7 +311,7 @@ def test_many_processes_that_create_one_log_at_once_all_get_in(db):
         finish(process)
     with open_for_reading(db) as log:
         assert sorted(summary.run_id for summary in list_runs(log)) == list("abcd")
-        assert log.con.sql("SELECT count(*) FROM samples").fetchone() == (4 * 64,)
+        assert log.con.sql("SELECT count(*) FROM samples").fetchall()[0] == (4 * 64,)
     assert [path.name for path in db.parent.iterdir()] == [db.name]
 
 

@@ -218,7 +218,7 @@ def test_the_heartbeat_goes_on_when_no_step_is_done(db, run, rows, monkeypatch, 
     flushes = watch_flushes(monkeypatch)
     recorder = Recorder(db, run, flush_seconds=0.01)
     with open_for_reading(db) as log:
-        (before,) = log.con.sql("SELECT heartbeat_at FROM segments").fetchone()
+        (before,) = log.con.sql("SELECT heartbeat_at FROM segments").fetchall()[0]
     transition, _, _ = rows(1)
     recorder.append(transition)
     for _ in range(3):
@@ -237,8 +237,8 @@ def test_a_resumed_run_has_a_second_segment_and_shows_no_row_twice(db, run, rows
         give(second, rows, range(7, 13))
     with open_for_reading(db) as log:
         ids = log.con.sql("SELECT transition_id FROM transitions ORDER BY ALL").fetchall()
-        samples = log.con.sql("SELECT count(*) FROM samples").fetchone()
-        raw = log.con.sql("SELECT count(*) FROM raw.transitions").fetchone()
+        samples = log.con.sql("SELECT count(*) FROM samples").fetchall()[0]
+        raw = log.con.sql("SELECT count(*) FROM raw.transitions").fetchall()[0]
         segments = log.con.sql(
             "SELECT ordinal, resumed_from, resume_step, start_step, end_step FROM segments "
             "ORDER BY ordinal"
@@ -322,11 +322,11 @@ def test_a_held_file_means_spooling_from_the_start_and_folding_in_later(db, run,
     assert len(warnings) == 1
     assert str(holder.pid) in warnings[0]
     with open_for_reading(db) as log:
-        assert log.con.sql("SELECT count(*) FROM samples").fetchone() == (12,)
+        assert log.con.sql("SELECT count(*) FROM samples").fetchall()[0] == (12,)
         assert list_runs(log)[0].state == "running"
         (balance,) = log.con.sql(
             "SELECT rows_offered['samples'] = rows_spooled['samples'] FROM segments"
-        ).fetchone()
+        ).fetchall()[0]
         assert balance
     give(recorder, rows, [4])
     ledger = recorder.close("finished")

@@ -68,7 +68,7 @@ def test_the_first_writer_creates_the_log_and_the_second_finds_it(db):
 
 def test_a_new_log_is_readable_by_duckdb_1_5(db):
     with open_for_writing(db) as con:
-        tags = con.sql("SELECT tags FROM duckdb_databases() WHERE NOT internal").fetchone()[0]
+        tags = con.sql("SELECT tags FROM duckdb_databases() WHERE NOT internal").fetchall()[0][0]
     assert tags["storage_version"].startswith("v1.5.0")
 
 
@@ -104,7 +104,7 @@ def test_an_empty_file_cannot_be_read_but_is_new_to_a_writer(db):
     with pytest.raises(DatabaseError, match="is empty"), open_for_reading(db):
         pass
     with open_for_writing(db) as con:
-        assert con.sql("SELECT count(*) FROM runs").fetchone() == (0,)
+        assert con.sql("SELECT count(*) FROM runs").fetchall()[0] == (0,)
     assert names(db.parent) == [db.name]
 
 
@@ -195,7 +195,7 @@ def test_readers_share_a_file_and_keep_writers_out(db, held):
         pass
     with held(db, "read") as holder:
         with open_for_reading(db, wait=0) as log:
-            assert log.con.sql("SELECT count(*) FROM runs").fetchone() == (0,)
+            assert log.con.sql("SELECT count(*) FROM runs").fetchall()[0] == (0,)
         with (
             pytest.raises(DatabaseLockedError, match=str(holder.pid)),
             open_for_writing(db, wait=0),
@@ -214,7 +214,7 @@ def test_waiting_ends_when_the_file_is_free(db, held):
 
         clock = FakeClock(release_at_third_pause)
         with open_for_writing(db, wait=clock.patience(10)) as con:
-            assert con.sql("SELECT count(*) FROM numbers").fetchone() == (1,)
+            assert con.sql("SELECT count(*) FROM numbers").fetchall()[0] == (1,)
     assert len(clock.pauses) == 3
 
 

@@ -54,7 +54,7 @@ def test_a_macro_in_the_file_does_not_replace_a_built_in_function(db):
         con.execute("INSERT INTO raw.runs (run_id) VALUES ('a'), ('b')")
         con.execute("CREATE MACRO count(x) AS 99")
     with open_for_reading(db) as log:
-        assert log.con.sql("SELECT count(run_id) FROM runs").fetchone() == (2,)
+        assert log.con.sql("SELECT count(run_id) FROM runs").fetchall()[0] == (2,)
 
 
 def test_a_view_of_the_file_does_not_replace_ours(db):
