@@ -18,7 +18,8 @@
 --     Items with k p above 0.1 are left out on both sides: their counts are not Poisson. Poisson
 --     tail, its exponent divided by 1.05. Simulated with batches of 32 over exponential and Pareto
 --     priorities, 4,000 updates each: observed over predicted 0.97 to 1.06, within the noise of
---     about 1,000 pairs. alpha is 1% over the fifteen tests of an audit.
+--     about 1,000 pairs. None of 300 sound runs of 200 batches with changing priorities was
+--     flagged. alpha is 1% over the fifteen tests of an audit.
 
 WITH updates AS (
     SELECT

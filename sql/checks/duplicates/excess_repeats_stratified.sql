@@ -19,7 +19,8 @@
 --     over draws and simulated with 32 strata, 4,000 batches, on exponential, Pareto (0.8 and 1.5)
 --     and one-giant priorities: observed over predicted 0.988 to 1.000, variance over mean 0.35 to
 --     0.93. With equal leaves in fixed places 0 to 1.07. The slack of 1.5 is for leaves whose
---     places in the strata are not random. Poisson tail, its exponent divided by 1.05; alpha is 1%
+--     places in the strata are not random. None of 300 sound runs of 200
+--     batches with changing priorities was flagged. Poisson tail, its exponent divided by 1.05; alpha is 1%
 --     over the fifteen tests of an audit.
 
 WITH updates AS (
