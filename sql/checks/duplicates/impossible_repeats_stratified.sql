@@ -17,8 +17,9 @@
 -- cites: Schaul et al. 2016, appendix B.2.1; openai/baselines#527 (not stratified as configured).
 --     A transition with probability p covers k p slices' worth of one interval, so draws at
 --     positions a < b need k p > b - a - 1. Simulated in 60,000 batches of 32 from 100 to 10,000
---     exponential and Pareto priorities that change when drawn: none broke it. The tolerance is the largest relative error of a float32 sum
---     that a sound sampler shows, a plain running sum over a million leaves.
+--     exponential and Pareto priorities that change when drawn: none broke it. The tolerance is
+--     the largest relative error of a float32 sum that a sound sampler shows, a plain running sum
+--     over a million leaves.
 
 SELECT
     r.run_id,
