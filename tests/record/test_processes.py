@@ -73,7 +73,7 @@ def test_two_writers_and_a_reader_share_one_file(db):
     """
     writers = [start(script, db, name) for name in ("one", "two")]
     seen = 0
-    for block in range(8):
+    for block in range(5):
         tell(writers, block)
         if block:  # both write while this reads
             with open_for_reading(db) as log:
@@ -85,13 +85,13 @@ def test_two_writers_and_a_reader_share_one_file(db):
             assert seen <= updates >= 2 * block * 50
             seen = updates
         assert [writer.stdout.readline() for writer in writers] == ["flushed\n"] * 2
-    assert [finish(writer) for writer in writers] == ["12800\n", "12800\n"]
+    assert [finish(writer) for writer in writers] == ["8000\n", "8000\n"]
     with open_for_reading(db) as log:
         counts = log.con.sql(
             "SELECT run_id, count(*), count(DISTINCT (update_id, batch_index)) FROM samples "
             "GROUP BY ALL ORDER BY ALL"
         ).fetchall()
-        assert counts == [("one", 12800, 12800), ("two", 12800, 12800)]
+        assert counts == [("one", 8000, 8000), ("two", 8000, 8000)]
         assert [summary.state for summary in list_runs(log)] == ["finished"] * 2
     assert not spool.spool_folder(db).exists()
 
