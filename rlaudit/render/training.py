@@ -132,20 +132,32 @@ def summary_lines(summary: Summary, db: str | None) -> list[str]:
     """Return the lines that end a run; ``db`` is None where nothing was logged."""
     final = summary.final
     what = {"finished": "finished", "interrupted": "was interrupted", "failed": "failed"}
-    done = (
-        f"{final.env_step:,} steps, {final.episodes:,} episodes and {final.updates:,} updates "
-        f"in {duration(final.elapsed_seconds)}"
-    )
-    lines = [f"run {summary.run_id} {what[summary.state]} after {done}"]
+    lines = [
+        f"run {summary.run_id} {what[summary.state]} after {final.env_step:,} steps",
+        (
+            f"{final.episodes:,} episodes, {final.updates:,} updates, "
+            f"{duration(final.elapsed_seconds)}"
+        ),
+    ]
     if not math.isnan(final.mean_return):
         lines.append(
             f"last {min(final.episodes, 100)} episodes: mean return {final.mean_return:.2f}, "
             f"mean length {summary.mean_length:.1f} steps"
         )
-    if db is None:
-        return lines
-    written = ", ".join(f"{n:,} {table}" for table, n in summary.rows_written.items() if n)
-    lines.append(f"logged {written} to {db}")
+    if db is not None:
+        lines += _log_lines(summary, db)
+    return lines
+
+
+def _log_lines(summary: Summary, db: str) -> list[str]:
+    share = summary.recorder_cpu_seconds / max(summary.process_cpu_seconds, 1e-9)
+    lines = [
+        (
+            f"log: {sum(summary.rows_written.values()):,} rows in {db}, "
+            f"{summary.recorder_cpu_seconds:.1f} of {summary.process_cpu_seconds:.1f} CPU seconds "
+            f"({share:.1%})"
+        )
+    ]
     if spooled := sum(summary.rows_spooled.values()):
         lines.append(
             f"{spooled:,} rows are in {db}.spool, because another process kept {db} open; "
@@ -153,10 +165,4 @@ def summary_lines(summary: Summary, db: str | None) -> list[str]:
         )
     if dropped := sum(summary.rows_dropped.values()):
         lines.append(f"{dropped:,} rows could not be written and are lost")
-    share = summary.recorder_cpu_seconds / max(summary.process_cpu_seconds, 1e-9)
-    lines.append(
-        f"the log took {summary.recorder_cpu_seconds:.1f} of "
-        f"{summary.process_cpu_seconds:.1f} CPU seconds ({share:.1%})"
-    )
-    lines.append(f"next: rlaudit check-duplicates {db}")
-    return lines
+    return [*lines, f"next: rlaudit check-duplicates {db}"]
