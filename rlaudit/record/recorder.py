@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import json
 import queue
 import sys
 import threading
@@ -16,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from rlaudit.errors import DatabaseWriteError, RlauditError, UsageError, did_you_mean
 from rlaudit.record.columns import Columns, check_columns, column_names
 from rlaudit.record.ledger import ROW_TABLES, Ledger
+from rlaudit.record.rows import TABLE_OF, now_us, refuse_bad_json, stamped
 from rlaudit.record.writer import Progress, Resume, RunWriter, State
-from rlaudit.records import EpisodeRow, EventRow, SampleRows, TransitionRow, UpdateRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,15 +24,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from rlaudit.records import RunInfo
+    from rlaudit.record.rows import Row
+    from rlaudit.records import RunInfo, SampleRows
 
-Row = EpisodeRow | TransitionRow | UpdateRow | EventRow
-
-_TABLE_OF: Mapping[type, str] = {
-    EpisodeRow: "episodes",
-    TransitionRow: "transitions",
-    UpdateRow: "updates",
-}
 _CAPACITIES = {
     "episodes": 256,
     "transitions": 16_384,
@@ -112,7 +105,7 @@ class Recorder:
         resume: Resume | None = None,
         max_pending_bytes: int = _MAX_PENDING_BYTES,
     ) -> None:
-        _refuse_bad_json(run)
+        refuse_bad_json(run)
         self._progress = Progress(start_step)
         self._wait = wait
         self._flush_seconds = flush_seconds
@@ -154,10 +147,10 @@ class Recorder:
         Raises :class:`TypeError` or :class:`ValueError` for a value that its column cannot hold.
         """
         began = time.perf_counter_ns() if self._timing else 0
-        table = _TABLE_OF.get(type(row))
+        table = TABLE_OF.get(type(row))
         values: Sequence[Any] = row
         if table is None or table == "episodes":
-            table, values = _stamped(row)
+            table, values = stamped(row)
         with self._lock:
             columns = self._columns[table]
             if columns.count == columns.capacity:
@@ -193,7 +186,7 @@ class Recorder:
         given = dict(columns)
         stamp = {"episodes": "ended_at", "events": "happened_at"}.get(table)
         if stamp:
-            given.setdefault(stamp, _now_us())
+            given.setdefault(stamp, now_us())
         try:
             checked = check_columns(table, count, given)
         except ValueError as error:
@@ -433,38 +426,3 @@ class Recorder:
         failed = ended_by is not None and not isinstance(ended_by, KeyboardInterrupt)
         with suppress(RlauditError):
             self.close("failed" if failed else "interrupted")
-
-
-def _stamped(row: Row) -> tuple[str, Sequence[Any]]:
-    """Return the table and the values of a row that the recorder adds the time to."""
-    if isinstance(row, EpisodeRow):
-        return "episodes", (*row, _now_us())
-    if isinstance(row, EventRow):
-        return "events", (_now_us(), row.env_step, row.kind, _as_json(row.detail))
-    raise UsageError(f"{type(row).__name__} is no row of a log")
-
-
-def _as_json(detail: str | None) -> str | None:
-    """Return ``detail``, which is JSON by its contract; a text that is not becomes a JSON string.
-
-    One malformed value would keep DuckDB from storing all rows of its flush.
-    """
-    if detail is None:
-        return None
-    try:
-        json.loads(detail)
-    except ValueError:
-        return json.dumps(detail)
-    return detail
-
-
-def _refuse_bad_json(run: RunInfo) -> None:
-    for name in ("config", "versions"):
-        try:
-            json.loads(getattr(run, name))
-        except ValueError as error:
-            raise UsageError(f"RunInfo.{name} is not JSON: {error}") from error
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000
