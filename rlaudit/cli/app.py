@@ -12,11 +12,13 @@ import os
 import sys
 import traceback
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rlaudit import __version__
+from rlaudit.cli.defaults import for_command, read_defaults
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_INTERRUPTED, RlauditError
 
 if TYPE_CHECKING:
@@ -43,7 +45,10 @@ def main(args: Sequence[str] | None = None) -> int:
             # A terminal that cannot show a character must not end a report.
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = build_app(words)(words, prog_name="rlaudit", standalone_mode=False)
+        command = typer.main.get_command(build_app(words))
+        code = command.main(
+            words, prog_name="rlaudit", standalone_mode=False, default_map=_defaults(command, words)
+        )
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit):
         # The reader left: Typer and Rich turn that into SystemExit(1), and here 1 means findings.
@@ -66,12 +71,28 @@ def build_app(words: Sequence[str]) -> typer.Typer:
         add_completion=False, pretty_exceptions_enable=False, context_settings=_HELP_OPTIONS
     )
     app.callback(invoke_without_command=True, help=_unwrapped(_top.__doc__))(_top)
-    called = next((word for word in words if not word.startswith("-")), None)
+    called = _called(words)
     for name in [called] if called in _COMMANDS else _COMMANDS:
         module, _, function = _COMMANDS[name].partition(":")
         command = getattr(import_module(module), function)
         app.command(name, help=_unwrapped(command.__doc__))(command)
     return app
+
+
+def _called(words: Sequence[str]) -> str | None:
+    return next((word for word in words if not word.startswith("-")), None)
+
+
+def _defaults(command: Any, words: Sequence[str]) -> dict[str, Any]:
+    """Return Click's default map: the options that a pyproject.toml sets for the command called."""
+    called = _called(words)
+    if called not in _COMMANDS:
+        return {}
+    path, table = read_defaults(Path.cwd())
+    # A parameter called format_ is the option --format.
+    names = {p.name.rstrip("_"): p.name for p in command.commands[called].params if p.opts}
+    found = for_command(path, table, called, set(_COMMANDS), set(names))
+    return {called: {names[name]: value for name, value in found.items()}}
 
 
 def _unwrapped(doc: str | None) -> str:

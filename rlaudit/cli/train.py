@@ -17,6 +17,7 @@ from rlaudit.errors import (
     MissingExtraError,
     UsageError,
 )
+from rlaudit.presets import PRESETS, read_config_file, resolve, warnings_about
 
 if TYPE_CHECKING:
     from rlaudit.config import TrainConfig
@@ -30,6 +31,7 @@ _EXIT_CODES = {
 
 @with_settings
 def train(
+    context: typer.Context,
     env: Annotated[
         str | None,
         typer.Argument(
@@ -69,18 +71,25 @@ def train(
         return
     if env is None:
         raise UsageError("no environment is named", hint="for example: rlaudit train breakout")
-    resolved = _resolve(env, preset, config, settings)
+    stated = {name: value for name, value in settings.items() if value is not None}
+    # What a pyproject.toml says holds for many runs: a --config file for this one comes before it.
+    usual = {name: stated.pop(name) for name in list(stated) if _is_usual(context, name)}
+    from_file = usual | (read_config_file(config) if config else {})
+    resolved = _resolve(env, preset, from_file, stated)
     if show_config:
         typer.echo(_as_toml(resolved))
         return
     raise typer.Exit(_run(resolved, db if log else None, name, run_id))
 
 
-def _resolve(
-    env: str, preset: str | None, config: Path | None, settings: dict[str, Any]
-) -> TrainConfig:
-    from rlaudit.presets import read_config_file, resolve
+def _is_usual(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "DEFAULT_MAP"
 
+
+def _resolve(
+    env: str, preset: str | None, from_file: dict[str, object], from_flags: dict[str, object]
+) -> TrainConfig:
     _require_train_extra()
     from rlaudit.envs import resolve_env
 
@@ -89,14 +98,13 @@ def _resolve(
         found.name,
         atari=found.is_atari,
         preset=preset,
-        from_file=read_config_file(config) if config else None,
-        from_flags={k: v for k, v in settings.items() if v is not None},
+        from_file=from_file,
+        from_flags=from_flags,
         from_env=found.implied,
     )
 
 
 def _run(config: TrainConfig, db: Path | None, name: str | None, run_id: str | None) -> int:
-    from rlaudit.presets import warnings_about
     from rlaudit.render.training import summary_lines, training_display
     from rlaudit.train import run_training
 
@@ -127,8 +135,6 @@ def _require_train_extra() -> None:
 
 
 def _preset_list() -> str:
-    from rlaudit.presets import PRESETS
-
     width = max(map(len, PRESETS))
     return "\n".join(f"{name:<{width}}  {preset.doc}" for name, preset in PRESETS.items())
 
