@@ -61,6 +61,9 @@ PRESETS: dict[str, Preset] = {
             "hidden_units": 128,
             "v_min": 0.0,
             "v_max": 100.0,
+            # Rainbow's 0.5 is too much for so small a net: two of five seeds then stood at a
+            # mean length of 187 at episode 400, all are above 350 with 0.1.
+            "noisy_sigma": 0.1,
             "reward_clip": 0.0,
             "steps": 100_000,
             "capacity": 50_000,

@@ -131,7 +131,9 @@ def test_training_without_its_packages_names_the_extra():
 
 
 def test_without_a_terminal_progress_is_plain_lines(tmp_path):
-    done = rlaudit("train", "cartpole", "--steps", "900", "--db", str(tmp_path / "a.duckdb"), *SMALL)
+    done = rlaudit(
+        "train", "cartpole", "--steps", "900", "--db", str(tmp_path / "a.duckdb"), *SMALL
+    )
     assert done.returncode == 0
     assert done.stdout == ""
     lines = done.stderr.splitlines()
@@ -200,8 +202,18 @@ def test_a_full_disk_ends_the_run_by_name_and_leaves_a_readable_log(tmp_path):
         "from rlaudit.cli import main; sys.exit(main())"
     )
     done = subprocess.run(
-        [sys.executable, "-c", limited, "train", "cartpole", "--steps", "9000", "--db", str(db)]
-        + SMALL,
+        [
+            sys.executable,
+            "-c",
+            limited,
+            "train",
+            "cartpole",
+            "--steps",
+            "9000",
+            "--db",
+            str(db),
+            *SMALL,
+        ],
         capture_output=True,
         text=True,
         check=False,
