@@ -1,3 +1,27 @@
-"""Data quality and experiment-log analytics for replay-based reinforcement learning."""
+"""Data quality and experiment-log analytics for replay-based reinforcement learning.
+
+import rlaudit
+
+with rlaudit.open("runs.duckdb") as log:
+    frame = log.sql("SELECT beta, avg(loss) AS loss FROM updates GROUP BY beta")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rlaudit.audit import open_log as open  # noqa: A004 - rlaudit.open, as gzip.open
+
+__all__ = ["__version__", "open"]
 
 __version__ = "0.1.0.dev0"
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when asked for: the command line must start without DuckDB and Polars.
+    if name == "open":
+        from rlaudit.audit import open_log  # noqa: PLC0415
+
+        return open_log
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rlaudit.audit.checks import CheckResult, Status, run_checks
 from rlaudit.audit.duplicates import DuplicatedValue, GroupDuplicates, Nulls, duplicates_in
+from rlaudit.audit.frames import OpenLog, open_log
 from rlaudit.audit.query import Rows, query
 
 __all__ = [
@@ -11,9 +12,11 @@ __all__ = [
     "DuplicatedValue",
     "GroupDuplicates",
     "Nulls",
+    "OpenLog",
     "Rows",
     "Status",
     "duplicates_in",
+    "open_log",
     "query",
     "run_checks",
 ]

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import duckdb
+import polars as pl
 
 from rlaudit.audit.sources import first_line
 from rlaudit.errors import QueryError, UsageError
@@ -49,6 +50,10 @@ class Rows:
             kind = duckdb.InterruptException if "INTERRUPT" in str(error) else duckdb.Error
             raise kind(str(error)) from error
 
+    def frame(self) -> pl.DataFrame:
+        """Return all rows at once, whatever the limit; empty where the query has no result."""
+        return pl.DataFrame() if self._relation is None else self._relation.pl()
+
 
 @contextlib.contextmanager
 def query(
@@ -64,9 +69,7 @@ def query(
     """
     if timeout < 0 or limit < 0:
         raise UsageError("--timeout and --limit cannot be negative", hint="0 lifts the limit")
-    con.execute("SET python_enable_replacements = false")  # a table is never a Python variable
-    con.execute("SET enable_external_access = false")
-    con.execute("SET lock_configuration = true")
+    _shut_off(con)
     timer = threading.Timer(timeout, con.interrupt) if timeout else None
     if timer is not None:
         timer.daemon = True
@@ -86,6 +89,15 @@ def query(
     finally:
         if timer is not None:
             timer.cancel()
+
+
+def _shut_off(con: DuckDBPyConnection) -> None:
+    """Leave ``con`` no way to files, the network, Python's variables or its own settings."""
+    if con.sql("SELECT current_setting('lock_configuration')").fetchall() == [(True,)]:
+        return
+    con.execute("SET python_enable_replacements = false")
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
 
 
 def _refuse_empty() -> NoReturn:
