@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rlaudit.version import __version__
+
 if TYPE_CHECKING:
     from rlaudit.audit import open_log as open  # noqa: A004 - rlaudit.open, as gzip.open
 
 __all__ = ["__version__", "open"]
-
-__version__ = "0.1.0.dev0"
 
 
 def __getattr__(name: str) -> Any:

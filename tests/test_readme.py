@@ -45,4 +45,4 @@ def test_the_version_is_stated_once():
         for path in [*Path(ROOT, "rlaudit").rglob("*.py"), ROOT / "pyproject.toml"]
         if re.search(r"""^(__version__|version) = ["']\d""", path.read_text(), flags=re.MULTILINE)
     ]
-    assert stated == [ROOT / "rlaudit" / "__init__.py"]
+    assert stated == [ROOT / "rlaudit" / "version.py"]

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rlaudit import __version__
 from rlaudit.cli.defaults import for_command, read_defaults
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_INTERRUPTED, RlauditError
+from rlaudit.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

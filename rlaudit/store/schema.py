@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from rlaudit import __version__
 from rlaudit.errors import DatabaseError, SchemaVersionError
 from rlaudit.sqlfiles import read_sql
+from rlaudit.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

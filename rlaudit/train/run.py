@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import torch
 
-from rlaudit import __version__
 from rlaudit.agent.agent import Agent, resolve_device
 from rlaudit.envs import make_envs
 from rlaudit.record import Recorder
@@ -28,6 +27,7 @@ from rlaudit.replay.replay import Replay
 from rlaudit.train.loop import TrainingLoop
 from rlaudit.train.progress import Progress, Summary
 from rlaudit.train.rows import sample_rows, transition_row, update_row
+from rlaudit.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from rlaudit import __version__
 from rlaudit.cli import main
 from rlaudit.cli.app import build_app
+from rlaudit.version import __version__
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "example.csv"
 GENERIC = ["check-duplicates", str(FIXTURE), "--group-by", "group_id", "--value", "value"]
