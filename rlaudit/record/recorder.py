@@ -77,7 +77,8 @@ class Recorder:
     Args:
         path: the log; created if it is absent.
         run: what the run is.
-        flush_seconds: pause between two flushes.
+        flush_seconds: pause between two flushes. Each costs 50 to 110 ms of CPU, nearly the same
+            for 16,000 rows as for 100,000, and what a kill loses is what came since the last.
         wait: seconds to wait for others who hold the file before rows go to the spool.
         on_warning: called, mostly from the background thread, with a sentence when something
             needs a user's notice but no action of the trainer.
@@ -98,7 +99,7 @@ class Recorder:
         path: str | Path,
         run: RunInfo,
         *,
-        flush_seconds: float = 5.0,
+        flush_seconds: float = 10.0,
         wait: float = 10.0,
         on_warning: Callable[[str], None] | None = None,
         start_step: int = 0,

@@ -190,11 +190,10 @@ class _FrameRing(Generic[Number]):
         """
         if frame_id == NO_FRAME:
             raise self._not_stored(frame_id)
-        ids = self._stack_ids(np.array([frame_id]))[0]
-        slots = ids[ids != NO_FRAME] % self.ring_size
-        first, last = slots[0], slots[-1]
+        ids = self._stack_of(frame_id)
+        first, last = ids[-1] % self.ring_size, ids[0] % self.ring_size
         return Span(
-            slots.size,
+            len(ids),
             int(self._episode_id[first]),
             int(self._episode_step[first]),
             int(self._episode_id[last]),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rlaudit.records import EpisodeRow
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 HASH_BYTES = 8
@@ -20,8 +21,8 @@ def fingerprint(observation: NDArray[np.generic]) -> int:
     BLAKE2b, cut to 8 bytes: two different frames of a run of 10M share one with a probability of
     3e-6. A frame of 84 x 84 takes about 10 microseconds.
     """
-    digest = hashlib.blake2b(observation.tobytes(), digest_size=HASH_BYTES).digest()
-    return int.from_bytes(digest, "little")
+    digest = hashlib.blake2b(np.ascontiguousarray(observation).data, digest_size=HASH_BYTES)
+    return _value(digest)
 
 
 class RunningEpisode:

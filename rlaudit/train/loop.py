@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rlaudit.records import EpisodeRow
     from rlaudit.replay.frames import ObservationStore
     from rlaudit.replay.nstep import Window
-    from rlaudit.replay.replay import Batch, PriorityWrite, Replay, Stored
+    from rlaudit.replay.replay import Batch, PriorityWrite, Probe, Replay, Stored
 
 # The sum over a million leaves takes 0.4 ms: rarely enough to cost nothing, often enough to see
 # a drift begin.
@@ -48,6 +48,8 @@ class Update(NamedTuple):
     leaf_sum: float | None
     batch: Batch
     learned: Learned
+    probe: Probe | None
+    """How one batch position was drawn and rebuilt, another one in each update; None unlogged."""
     written: PriorityWrite | None
     """None under uniform replay, and where the errors could not be priorities."""
     target_synced: bool
@@ -75,7 +77,7 @@ class TrainingLoop:
         replay: stores and samples.
         store: the observations that ``replay`` refers to.
         rng: decides the random actions of epsilon-greedy.
-        hash_observations: give every observation a hash, which a log wants and learning does not.
+        for_log: also find out what only a log wants: observation hashes and probes of batches.
     """
 
     def __init__(
@@ -87,7 +89,7 @@ class TrainingLoop:
         store: ObservationStore,
         *,
         rng: np.random.Generator,
-        hash_observations: bool,
+        for_log: bool,
     ) -> None:
         self.config = config
         self.env = env
@@ -100,7 +102,7 @@ class TrainingLoop:
         self.episodes_begun = 0
         self.episodes_finished = 0
         self._rng = rng
-        self._hash = hash_observations
+        self._for_log = for_log
         self._learning_since: int | None = None
         self._target_periods = 0
         count = env.num_envs
@@ -164,7 +166,7 @@ class TrainingLoop:
         raw = float(step.rewards[env_index])
         clip = self.config.env.reward_clip
         clipped = max(-clip, min(clip, raw)) if clip else raw
-        obs_hash = fingerprint(observation) if self._hash else None
+        obs_hash = fingerprint(observation) if self._for_log else None
         lost_life = episode.step(
             env_step=self.env_step + env_index + 1,
             action=action,
@@ -206,7 +208,7 @@ class TrainingLoop:
             self.running = [None] * self.env.num_envs  # type: ignore[list-item] # filled below
         for env_index, seed in zip(which, seeds, strict=True):
             observation = observations[env_index]
-            obs_hash = fingerprint(observation) if self._hash else None
+            obs_hash = fingerprint(observation) if self._for_log else None
             self.running[env_index] = RunningEpisode(
                 episode_id=self.episodes_begun,
                 env_index=env_index,
@@ -266,6 +268,7 @@ class TrainingLoop:
         leaf_sum = replay.leaf_sum() if measure else None
         max_priority = replay.max_priority if prioritized else None
         batch = replay.sample(self.env_step)
+        probe = replay.probe(batch, update_id % len(batch.slots)) if self._for_log else None
         learned = self.agent.learn(batch)
         written, problem = None, ""
         if not np.isfinite(learned.td_errors).all() or not np.isfinite(learned.loss):
@@ -290,6 +293,7 @@ class TrainingLoop:
             leaf_sum=leaf_sum,
             batch=batch,
             learned=learned,
+            probe=probe,
             written=written,
             target_synced=synced,
             problem=problem,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,9 +11,11 @@ from rlaudit.records import SampleRows, TransitionRow, UpdateRow
 from rlaudit.train.episodes import fingerprint
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from rlaudit.config import ReplayConfig
     from rlaudit.replay.nstep import Window
-    from rlaudit.replay.replay import Replay, Stored
+    from rlaudit.replay.replay import Stored
     from rlaudit.train.loop import Update
 
 
@@ -49,7 +52,7 @@ def sample_rows(update: Update) -> SampleRows:
     batch, written = update.batch, update.written
     return SampleRows(
         update_id=update.update_id,
-        batch_index=np.arange(len(batch.slots)),
+        batch_index=_positions(len(batch.slots)),
         transition_id=batch.transition_ids,
         slot=batch.slots,
         generation=batch.generations,
@@ -62,21 +65,20 @@ def sample_rows(update: Update) -> SampleRows:
     )
 
 
-def update_row(
-    update: Update, config: ReplayConfig, replay: Replay, elapsed_seconds: float
-) -> UpdateRow:
+@cache
+def _positions(batch_size: int) -> NDArray[np.int64]:
+    return np.arange(batch_size)
+
+
+def update_row(update: Update, config: ReplayConfig, elapsed_seconds: float) -> UpdateRow:
     """Return one update as a row, with a look at one position of its batch.
 
-    The position moves on by one with each update. What the row says of it is read from the
-    rebuilt observation itself and from the tags of the frames in it.
+    What the row says of that position is read from the rebuilt observation itself and from the
+    tags of the frames in it.
     """
-    batch, learned = update.batch, update.learned
-    position = update.update_id % len(batch.slots)
-    probe = replay.probe(batch, position)
-    observation = batch.observations[position]
-    newest = observation[-1] if observation.ndim > 1 else observation
+    batch, learned, probe = update.batch, update.learned, update.probe
     prioritized = config.prioritized
-    return UpdateRow(
+    row = UpdateRow(
         update_id=update.update_id,
         env_step=update.env_step,
         last_transition_id=update.last_transition_id,
@@ -85,8 +87,8 @@ def update_row(
         batch_size=len(batch.slots),
         loss=learned.loss,
         alpha=config.alpha if prioritized else None,
-        beta=batch.beta if prioritized else None,
-        priority_total=batch.priority_total if prioritized else None,
+        beta=batch.beta,
+        priority_total=batch.priority_total,
         leaf_sum=update.leaf_sum,
         max_priority=update.max_priority,
         weight_normaliser=batch.weight_normaliser,
@@ -98,14 +100,21 @@ def update_row(
         noise_select=learned.noise_select,
         target_synced=update.target_synced,
         mass_error=learned.mass_error,
-        probe_batch_index=position,
+        elapsed_seconds=elapsed_seconds,
+    )
+    if probe is None:
+        return row
+    observation = batch.observations[probe.batch_index]
+    stack_hash = fingerprint(observation)
+    return row._replace(
+        probe_batch_index=probe.batch_index,
         probe_mass=probe.mass,
-        probe_obs_hash=fingerprint(newest),
-        probe_stack_hash=fingerprint(observation),
+        # A flat observation is a stack of one.
+        probe_obs_hash=fingerprint(observation[-1]) if observation.ndim > 1 else stack_hash,
+        probe_stack_hash=stack_hash,
         probe_frames=probe.frames,
         probe_first_episode_id=probe.first_episode_id,
         probe_first_step=probe.first_step,
         probe_last_episode_id=probe.last_episode_id,
         probe_last_step=probe.last_step,
-        elapsed_seconds=elapsed_seconds,
     )

@@ -73,7 +73,7 @@ def scripted(monkeypatch):
         monkeypatch.setattr(run_module, "make_envs", lambda config: ScriptedEnvs(config.num_envs))
         flags = {**SMALL, "num_envs": num_envs, **settings}
         config = resolve("CartPole-v1", atari=False, from_flags=flags)
-        return build_loop(config, hash_observations=True)
+        return build_loop(config, for_log=True)
 
     return build
 
@@ -214,11 +214,11 @@ def test_an_error_that_is_no_number_stops_the_run_and_is_named(scripted, monkeyp
     assert loop.replay.problems() == []
 
 
-def test_hashes_do_not_change_what_is_learned(monkeypatch):
+def test_what_a_log_wants_does_not_change_what_is_learned(monkeypatch):
     monkeypatch.setattr(run_module, "make_envs", lambda config: ScriptedEnvs(config.num_envs))
     config = resolve("CartPole-v1", atari=False, from_flags=SMALL)
     with_hashes, without = (
-        [u for tick in build_loop(config, hash_observations=h).ticks() for u in tick.updates]
+        [u for tick in build_loop(config, for_log=h).ticks() for u in tick.updates]
         for h in (True, False)
     )
     assert [u.learned.loss for u in with_hashes] == [u.learned.loss for u in without]
