@@ -84,25 +84,30 @@ def log_file(tmp_path):
 
 _HOLD = """
 import duckdb, sys
-con = duckdb.connect(sys.argv[1])
+con = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == "read")
 print("held", flush=True)
 sys.stdin.read()
 """
 
 
 @pytest.fixture
-def other_process_holding():
-    """A context manager under which another process has a file open for writing; its pid."""
+def held():
+    """A context manager under which another process, which it gives, has a file open."""
 
     @contextlib.contextmanager
-    def holding(path):
-        command = [sys.executable, "-c", _HOLD, str(path)]
+    def hold(path, how="write"):
+        command = [sys.executable, "-c", _HOLD, str(path), how]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             assert process.stdout.readline() == b"held\n"
             try:
-                yield process.pid
+                yield process
             finally:
                 process.stdin.close()
                 assert process.wait(20) == 0
 
-    return holding
+    return hold
+
+
+@pytest.fixture
+def db(tmp_path):
+    return tmp_path / "runs.duckdb"

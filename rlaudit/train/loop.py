@@ -9,6 +9,7 @@ whatever the number of environments, so the replay ratio does not depend on it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -36,6 +37,18 @@ if TYPE_CHECKING:
 # a drift begin.
 UPDATES_BETWEEN_LEAF_SUMS = 1_000
 
+_GONE = np.empty(0, np.uint8)
+
+
+class Look(NamedTuple):
+    """One position of a batch: how it was drawn, and hashes of its state as it was rebuilt."""
+
+    probe: Probe
+    obs_hash: int
+    """Of the state's newest frame."""
+    stack_hash: int
+    """Of the whole state."""
+
 
 class Update(NamedTuple):
     """One learner update and what the replay was when its batch was drawn."""
@@ -47,9 +60,10 @@ class Update(NamedTuple):
     max_priority: float | None
     leaf_sum: float | None
     batch: Batch
+    """Without its observations, which are large and have been learned from."""
     learned: Learned
-    probe: Probe | None
-    """How one batch position was drawn and rebuilt, another one in each update; None unlogged."""
+    look: Look | None
+    """At another batch position in each update; None where nothing is logged."""
     written: PriorityWrite | None
     """None under uniform replay, and where the errors could not be priorities."""
     target_synced: bool
@@ -268,7 +282,7 @@ class TrainingLoop:
         leaf_sum = replay.leaf_sum() if measure else None
         max_priority = replay.max_priority if prioritized else None
         batch = replay.sample(self.env_step)
-        probe = replay.probe(batch, update_id % len(batch.slots)) if self._for_log else None
+        look = self._look(batch, update_id % len(batch.slots)) if self._for_log else None
         learned = self.agent.learn(batch)
         written, problem = None, ""
         if not np.isfinite(learned.td_errors).all() or not np.isfinite(learned.loss):
@@ -291,10 +305,18 @@ class TrainingLoop:
             buffer_size=replay.size,
             max_priority=max_priority,
             leaf_sum=leaf_sum,
-            batch=batch,
+            # Atari's stacks are 1.8 MB a batch, and whoever logs keeps several updates for a while.
+            batch=replace(batch, observations=_GONE, next_observations=_GONE),
             learned=learned,
-            probe=probe,
+            look=look,
             written=written,
             target_synced=synced,
             problem=problem,
         )
+
+    def _look(self, batch: Batch, batch_index: int) -> Look:
+        observation = batch.observations[batch_index]
+        stack_hash = fingerprint(observation)
+        # A flat observation is a stack of one.
+        obs_hash = fingerprint(observation[-1]) if self.env.is_image else stack_hash
+        return Look(self.replay.probe(batch, batch_index), obs_hash, stack_hash)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rlaudit.records import SampleRows, TransitionRow, UpdateRow
-from rlaudit.train.episodes import fingerprint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,12 +70,8 @@ def _positions(batch_size: int) -> NDArray[np.int64]:
 
 
 def update_row(update: Update, config: ReplayConfig, elapsed_seconds: float) -> UpdateRow:
-    """Return one update as a row, with a look at one position of its batch.
-
-    What the row says of that position is read from the rebuilt observation itself and from the
-    tags of the frames in it.
-    """
-    batch, learned, probe = update.batch, update.learned, update.probe
+    """Return one update as a row."""
+    batch, learned, look = update.batch, update.learned, update.look
     prioritized = config.prioritized
     row = UpdateRow(
         update_id=update.update_id,
@@ -102,16 +97,14 @@ def update_row(update: Update, config: ReplayConfig, elapsed_seconds: float) -> 
         mass_error=learned.mass_error,
         elapsed_seconds=elapsed_seconds,
     )
-    if probe is None:
+    if look is None:
         return row
-    observation = batch.observations[probe.batch_index]
-    stack_hash = fingerprint(observation)
+    probe = look.probe
     return row._replace(
         probe_batch_index=probe.batch_index,
         probe_mass=probe.mass,
-        # A flat observation is a stack of one.
-        probe_obs_hash=fingerprint(observation[-1]) if observation.ndim > 1 else stack_hash,
-        probe_stack_hash=stack_hash,
+        probe_obs_hash=look.obs_hash,
+        probe_stack_hash=look.stack_hash,
         probe_frames=probe.frames,
         probe_first_episode_id=probe.first_episode_id,
         probe_first_step=probe.first_step,

@@ -190,7 +190,7 @@ def test_one_of_several_tables_must_be_chosen(tmp_path):
     assert caught.value.hint == "did you mean 'first'?"
 
 
-def test_a_locked_file_is_named_with_its_holder(tmp_path, other_process_holding):
+def test_a_locked_file_is_named_with_its_holder(tmp_path, held):
     source = tmp_path / "x.duckdb"
-    with other_process_holding(source) as pid, pytest.raises(DatabaseLockedError, match=str(pid)):
+    with held(source) as holder, pytest.raises(DatabaseLockedError, match=str(holder.pid)):
         find(source, wait=0)

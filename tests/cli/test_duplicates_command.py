@@ -216,9 +216,9 @@ def test_a_log_without_rows_is_not_clean(capsys, log_file):
     assert "could be checked" in err
 
 
-def test_a_locked_log_names_its_holder(capsys, clean_log, other_process_holding, monkeypatch):
+def test_a_locked_log_names_its_holder(capsys, clean_log, held, monkeypatch):
     monkeypatch.setenv("RLAUDIT_WAIT", "0")
-    with other_process_holding(clean_log) as pid:
+    with held(clean_log) as holder:
         code, out, err = run(capsys, clean_log)
     assert (code, out) == (2, "")
-    assert str(pid) in err
+    assert str(holder.pid) in err

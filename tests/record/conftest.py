@@ -1,45 +1,10 @@
 from __future__ import annotations
 
-import contextlib
-import subprocess
-import sys
-
 import duckdb
 import numpy as np
 import pytest
 
 from rlaudit.records import RunInfo, SampleRows, TransitionRow, UpdateRow
-
-HOLD = """
-import duckdb, sys
-con = duckdb.connect(sys.argv[1])
-print("held", flush=True)
-sys.stdin.read()
-"""
-
-
-@pytest.fixture
-def db(tmp_path):
-    return tmp_path / "runs.duckdb"
-
-
-@pytest.fixture
-def held():
-    """Return a context manager under which another process has a file open."""
-
-    @contextlib.contextmanager
-    def hold(path):
-        command = [sys.executable, "-c", HOLD, str(path)]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        with process:
-            assert process.stdout.readline() == b"held\n"
-            try:
-                yield process
-            finally:
-                process.stdin.close()
-                assert process.wait(20) == 0
-
-    return hold
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import queue
 
 import numpy as np
 import pytest
+from steps import NEVER, counts, give
 
 from rlaudit.errors import DatabaseWriteError, RunExistsError, UsageError
 from rlaudit.record import Recorder, Resume
@@ -11,22 +12,6 @@ from rlaudit.record import recorder as recorder_module
 from rlaudit.record import writer as writer_module
 from rlaudit.records import EpisodeRow, EventRow, RunInfo, SampleRows, TransitionRow
 from rlaudit.store import list_runs, open_for_reading
-
-NEVER = 3600.0  # seconds between flushes, for tests that flush by themselves
-
-
-def give(recorder, rows, steps):
-    for step in steps:
-        transition, update, samples = rows(step)
-        recorder.append(transition)
-        recorder.append(update)
-        recorder.extend(samples)
-        recorder.progress(step, 1, step)
-
-
-def counts(query, path):
-    tables = ("transitions", "updates", "samples")
-    return tuple(query(path, f"SELECT count(*) FROM raw.{table}")[0][0] for table in tables)
 
 
 def test_what_is_offered_is_in_the_file_after_a_flush(db, run, rows, query):

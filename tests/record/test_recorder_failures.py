@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from steps import NEVER, counts, give
 
 from rlaudit.errors import DatabaseWriteError
 from rlaudit.record import Recorder
@@ -13,23 +14,6 @@ from rlaudit.record import recorder as recorder_module
 from rlaudit.record import writer as writer_module
 from rlaudit.records import RunInfo
 from rlaudit.store import list_runs, open_for_reading, open_for_writing, spool
-
-NEVER = 3600.0  # seconds between flushes, for tests that flush by themselves
-
-
-def give(recorder, rows, steps):
-    for step in steps:
-        transition, update, samples = rows(step)
-        recorder.append(transition)
-        recorder.append(update)
-        recorder.extend(samples)
-        recorder.progress(step, 1, step)
-
-
-def counts(query, path):
-    tables = ("transitions", "updates", "samples")
-    return tuple(query(path, f"SELECT count(*) FROM raw.{table}")[0][0] for table in tables)
-
 
 # --- a file that others hold ---------------------------------------------------------------------
 
