@@ -152,31 +152,41 @@ class _Run:
         """Run the loop to its end, or to the first step after ``stop`` is set."""
         state: Literal["finished", "interrupted", "failed"] = "finished"
         problem = ""
-        for tick in self._loop.ticks():
-            self._recent.extend(tick.finished)
-            self._losses.extend(update.learned.loss for update in tick.updates)
-            now = time.perf_counter()
-            if self._recorder:
-                self._waiting.append((now - self._started, tick))
-                if len(self._waiting) >= TICKS_AT_ONCE:
-                    self._record(self._recorder)
-            if now >= self._next_report:
-                self._report(now)
-            problem = next((u.problem for u in tick.updates if u.problem), "")
-            if problem:
-                state = "failed"
-                self._event("nan", problem)
-            if stop.is_set():
-                state = "interrupted"
-                self._event("interrupt", "")
-                break
+        try:
+            for tick in self._loop.ticks():
+                self._follow(tick)
+                problem = next((u.problem for u in tick.updates if u.problem), "")
+                if problem:
+                    state = "failed"
+                    self._event("nan", problem)
+                if stop.is_set():
+                    state = "interrupted"
+                    self._event("interrupt", "")
+                    break
+        finally:
+            # Also when the loop ends in an error: the log shows what led to it.
+            self._record()
         if self._recorder:
-            self._record(self._recorder)
             self._recorder.close(state)
         return self._summary(state, problem)
 
-    def _record(self, recorder: Recorder) -> None:
+    def _follow(self, tick: Tick) -> None:
+        self._recent.extend(tick.finished)
+        self._losses.extend(update.learned.loss for update in tick.updates)
+        now = time.perf_counter()
+        due = now >= self._next_report
+        if self._recorder:
+            self._waiting.append((now - self._started, tick))
+            if due or len(self._waiting) >= TICKS_AT_ONCE:
+                self._record()
+        if due:
+            self._report(now)
+
+    def _record(self) -> None:
         """Hand over the rows of the ticks that wait."""
+        recorder = self._recorder
+        if recorder is None:
+            return
         config = self._loop.config.replay
         for elapsed, tick in self._waiting:
             for window, stored in tick.stored:

@@ -3,6 +3,8 @@
     python tests/bench/log_cost.py breakout --steps 6000 --pairs 5
     python tests/bench/log_cost.py cartpole --steps 20000 --pairs 5
 
+    python tests/bench/log_cost.py breakout --device cuda
+
 Each run is a process of its own with the same seed, so both do the same work. Prints the median of
 the pairs' ratios of wall time, and the recorder's own CPU seconds, on both its threads, as a share
 of the run's.
@@ -24,9 +26,9 @@ import json, sys, pathlib
 from rlaudit.envs import resolve_env
 from rlaudit.presets import resolve
 from rlaudit.train import run_training
-name, steps, db = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+name, steps, db, device = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
 env = resolve_env(name)
-flags = {"steps": steps, "seed": 1}
+flags = {"steps": steps, "seed": 1, "device": device}
 config = resolve(env.name, atari=env.is_atari, from_flags=flags, from_env=env.implied)
 summary = run_training(config, pathlib.Path(db) if db else None)
 print(json.dumps({
@@ -38,9 +40,9 @@ print(json.dumps({
 """
 
 
-def run(env: str, steps: int, db: Path | None) -> dict[str, float]:
+def run(env: str, steps: int, db: Path | None, device: str) -> dict[str, float]:
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, env, str(steps), str(db or "")],
+        [sys.executable, "-c", CHILD, env, str(steps), str(db or ""), device],
         check=True,
         capture_output=True,
         text=True,
@@ -53,6 +55,7 @@ def main() -> None:
     parser.add_argument("env")
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     options = parser.parse_args()
     ratios, shares = [], []
     print(f"{options.env}, {options.steps:,} steps, {platform.platform()}")
@@ -62,7 +65,10 @@ def main() -> None:
             order = [True, False] if pair % 2 == 0 else [False, True]
             result = {
                 logged: run(
-                    options.env, options.steps, Path(folder, f"{pair}.duckdb") if logged else None
+                    options.env,
+                    options.steps,
+                    Path(folder, f"{pair}.duckdb") if logged else None,
+                    options.device,
                 )
                 for logged in order
             }
@@ -70,7 +76,8 @@ def main() -> None:
             ratios.append(on["wall"] / off["wall"])
             shares.append(on["recorder"] / on["cpu"])
             print(
-                f"pair {pair + 1}: log on {on['wall']:.2f} s, off {off['wall']:.2f} s, "
+                f"pair {pair + 1}: log on {on['wall']:.2f} s, off {off['wall']:.2f} s "
+                f"({options.steps / off['wall']:,.0f} steps/s), "
                 f"ratio {ratios[-1]:.4f}; recorder {on['recorder']:.2f} of {on['cpu']:.2f} CPU s "
                 f"({shares[-1]:.2%}), {on['rows']:,.0f} rows",
                 flush=True,

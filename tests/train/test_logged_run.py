@@ -9,8 +9,9 @@ import pytest
 
 from rlaudit.agent.agent import Agent
 from rlaudit.envs import resolve_env
-from rlaudit.errors import RunExistsError
+from rlaudit.errors import ReplayError, RunExistsError
 from rlaudit.presets import resolve
+from rlaudit.replay.replay import Replay
 from rlaudit.store import open_for_reading
 from rlaudit.train import run_training
 
@@ -280,3 +281,19 @@ def test_a_diverged_run_ends_as_failed_with_the_rows_that_show_it(tmp_path, monk
         assert one(log.con, "SELECT state FROM segments") == ("failed",)
         assert one(log.con, "SELECT kind FROM events") == ("nan",)
         assert one(log.con, "SELECT count(*) FROM samples WHERE isnan(td_error)") == (32,)
+
+
+def test_an_error_in_the_loop_leaves_all_rows_that_led_to_it(tmp_path, monkeypatch):
+    add = Replay.add
+
+    def break_at_the_600th(self, window):
+        if self.last_transition_id == 598:
+            raise ReplayError("broken for the test")
+        return add(self, window)
+
+    monkeypatch.setattr(Replay, "add", break_at_the_600th)
+    with pytest.raises(ReplayError, match="broken for the test"):
+        train("cartpole", tmp_path / "a.duckdb", steps=900)
+    with open_for_reading(tmp_path / "a.duckdb") as log:
+        assert one(log.con, "SELECT state FROM segments") == ("failed",)
+        assert one(log.con, "SELECT max(transition_id) >= 597 FROM transitions") == (True,)
