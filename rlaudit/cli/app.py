@@ -68,7 +68,11 @@ def main(args: Sequence[str] | None = None) -> int:
 def build_app(words: Sequence[str]) -> typer.Typer:
     """Return the application with the subcommand that ``words`` call, or with all of them."""
     app = typer.Typer(
-        add_completion=False, pretty_exceptions_enable=False, context_settings=_HELP_OPTIONS
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings=_HELP_OPTIONS,
+        # Rich's panels cut option names short at 80 columns.
+        rich_markup_mode=None,
     )
     app.callback(invoke_without_command=True, help=_unwrapped(_top.__doc__))(_top)
     called = _called(words)

@@ -61,11 +61,12 @@ def check_duplicates(
     output: Output = None,
     wait: Wait = 10.0,
 ) -> None:
-    """Find duplicates: in an rlaudit log, or in any table with --group-by and --value.
+    """Find duplicates in a log, or in any table.
 
-    In a log: run ids, episodes, stored steps, update ids, samples and transition ids that stand
-    there twice, and transitions drawn twice in a batch where the sampling scheme forbids it or
-    does not predict as many. Exit code 0 if clean, 1 with findings, 2 if it could not be checked.
+    Any table is looked into with --group-by and --value. In a log: run ids, episodes, stored steps,
+    update ids, samples and transition ids that stand there twice, and transitions drawn twice in a
+    batch where the sampling scheme forbids it or does not predict as many. Exit code 0 if clean, 1
+    with findings, 2 if it could not be checked.
     """
     fmt = check_format(context, format_, output)
     if not (group_by or value):

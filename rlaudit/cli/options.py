@@ -17,13 +17,6 @@ if TYPE_CHECKING:
 
     from rlaudit.config import Setting
 
-_PANELS = {
-    "env": "Environment",
-    "replay": "Replay",
-    "agent": "Agent",
-    "schedule": "Schedule",
-}
-
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Replace ``**settings`` in the command's signature by one option for each setting."""
@@ -38,15 +31,11 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
 def _parameter(setting: Setting) -> inspect.Parameter:
     flag = f"--{setting.name.replace('_', '-')}"
-    text = setting.doc
-    if setting.type is not bool and setting.default != "":
-        text += f" (Rainbow: {setting.default:g})" if _is_number(setting) else ""
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if setting.type is bool else flag,
-        help=text,
+        help=f"{setting.doc} [rainbow: {_shown(setting)}]",
         show_default=False,
         metavar="|".join(setting.choices) if setting.choices else None,
-        rich_help_panel=_PANELS[setting.part],
         envvar=f"RLAUDIT_{setting.name.upper()}",
         show_envvar=False,
     )
@@ -56,5 +45,10 @@ def _parameter(setting: Setting) -> inspect.Parameter:
     )
 
 
-def _is_number(setting: Setting) -> bool:
-    return setting.type in (int, float)
+def _shown(setting: Setting) -> str:
+    """Return the value in the preset ``rainbow``, which lists no departure from the defaults."""
+    if setting.type is bool:
+        return "on" if setting.default else "off"
+    if setting.type is int:
+        return f"{setting.default:,}"
+    return f"{setting.default:g}" if setting.type is float else str(setting.default)

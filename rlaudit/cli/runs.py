@@ -30,7 +30,7 @@ def runs(
     output: Output = None,
     wait: Wait = 10.0,
 ) -> None:
-    """List the runs of a log: state, agent steps, episodes, mean return of the last 100, rows.
+    """List the runs of a log and how far each got.
 
     A run whose process has given no sign of life for a minute is dead, not running.
     """

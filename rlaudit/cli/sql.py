@@ -48,10 +48,11 @@ def sql(
     output: Output = None,
     wait: Wait = 10.0,
 ) -> None:
-    """Query a log with SQL: runs, segments, episodes, transitions, updates, samples, events.
+    """Query a log with SQL.
 
-    The log is opened read-only and the query can reach no other file and no network. Views leave
-    out the rows that a resume made obsolete; raw.samples and so on have all rows.
+    Its tables are runs, segments, episodes, transitions, updates, samples and events. The log is
+    opened read-only and the query can reach no other file and no network. Views leave out the rows
+    that a resume made obsolete; raw.samples and so on have all rows.
     """
     from rlaudit.audit import query as run_query
     from rlaudit.render.rows import write_rows

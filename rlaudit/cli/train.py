@@ -61,10 +61,11 @@ def train(
     ] = False,
     **settings: Any,
 ) -> None:
-    """Train an agent and write every episode, transition and sample to DuckDB.
+    """Train an agent and log what its replay does.
 
-    With no option but the environment: Rainbow with its six components on Atari, a small one
-    elsewhere. Steps are agent steps, summed over all environments.
+    Every episode, stored transition, update and sampled transition goes to DuckDB. With no option
+    but the environment: Rainbow with its six components on Atari, a small one elsewhere. Steps are
+    agent steps, summed over all environments.
     """
     if list_presets:
         typer.echo(_preset_list())
