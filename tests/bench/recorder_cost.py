@@ -73,7 +73,7 @@ def paced(recorder: Recorder, updates: int, per_second: float) -> float:
     for step in range(updates):
         ahead = step / per_second - (time.perf_counter() - began)
         if ahead > 0.01:
-            time.sleep(ahead)
+            time.sleep(ahead)  # a trainer's pace is what is measured
         for row in rows[step % 1000][:2]:
             recorder.append(row)  # type: ignore[arg-type]  # a transition and an update
         recorder.extend(rows[step % 1000][2])
