@@ -72,17 +72,19 @@ def run_training(
     SIGINT and SIGTERM end the run after the step under way: the log is complete up to there.
 
     Raises:
-        RlauditError: if the run could not begin. What goes wrong later is in the summary.
+        RlauditError: if the run could not begin, something would corrupt the replay, or the log
+            can no longer be written. A loss that is no number is in the summary.
     """
     name = name or config.env.env
     run_id = run_id or new_run_id(name.replace("/", "-"))
+    began_cpu = time.process_time()
     # Networks of a few thousand weights are slower on two threads than on one.
     torch.set_num_threads(1 if config.agent.network == "mlp" else torch.get_num_threads())
     loop = build_loop(config, for_log=db is not None)
     try:
         recorder = Recorder(db, _run_info(config, run_id, name), on_warning=on_note) if db else None
         with _stop_on_signal() as stop, recorder or nullcontext():
-            return _Run(loop, recorder, run_id, on_progress).drive(stop)
+            return _Run(loop, recorder, run_id, on_progress, began_cpu).drive(stop)
     finally:
         loop.env.close()
 
@@ -135,13 +137,14 @@ class _Run:
         recorder: Recorder | None,
         run_id: str,
         on_progress: Callable[[Progress], None],
+        began_cpu: float,
     ) -> None:
         self._loop = loop
         self._recorder = recorder
         self._run_id = run_id
         self._on_progress = on_progress
         self._started = time.perf_counter()
-        self._started_cpu = time.process_time()
+        self._began_cpu = began_cpu
         self._recent: deque[EpisodeRow] = deque(maxlen=EPISODES_IN_MEAN)
         self._losses: list[float] = []
         self._speed: deque[tuple[float, int]] = deque([(self._started, 0)])
@@ -235,7 +238,8 @@ class _Run:
         recorder = self._recorder
         lengths = [episode.length for episode in self._recent]
         return Summary(
-            run_id=self._run_id,
+            # Another one than was asked for, if that was taken while the file was locked.
+            run_id=recorder.run_id if recorder else self._run_id,
             state=state,
             final=self._progress(),
             mean_length=float(np.mean(lengths)) if lengths else math.nan,
@@ -243,7 +247,7 @@ class _Run:
             rows_spooled=recorder.spooled if recorder else {},
             rows_dropped=recorder.dropped if recorder else {},
             recorder_cpu_seconds=recorder.cpu_seconds if recorder else 0.0,
-            process_cpu_seconds=time.process_time() - self._started_cpu,
+            process_cpu_seconds=time.process_time() - self._began_cpu,
             problem=problem,
         )
 
