@@ -88,7 +88,7 @@ class Columns:
                     self._set_null(position, count, count + 1)
                 else:
                     slot[count] = value
-        except BaseException:
+        except BaseException:  # Ctrl-C as well: half a row must leave no NULL behind
             self._forget_nulls()
             raise
         self.count = count + 1
@@ -113,7 +113,7 @@ class Columns:
                     array[where] = value
                     if value.__class__ is MaskedArray:
                         self._mask(position)[where] = np.ma.getmaskarray(value)
-        except BaseException:
+        except BaseException:  # Ctrl-C as well: half a row must leave no NULL behind
             self._forget_nulls()
             raise
         self.count = stop

@@ -72,7 +72,7 @@ def write_entry(path: Path, name: str, tables: Mapping[str, pa.Table]) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         draft.rename(folder / name)
-    except BaseException:
+    except BaseException:  # Ctrl-C as well: half a folder must not stay
         shutil.rmtree(draft, ignore_errors=True)
         raise
     _sync_folder(folder)

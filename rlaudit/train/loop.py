@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from rlaudit.config import TrainConfig
     from rlaudit.envs import EnvStep, VectorEnvironment
     from rlaudit.records import EpisodeRow
-    from rlaudit.replay.frames import ObservationStore
     from rlaudit.replay.nstep import Window
     from rlaudit.replay.replay import Batch, PriorityWrite, Probe, Replay, Stored
 
@@ -88,8 +87,7 @@ class TrainingLoop:
         config: all settings of the run.
         env: the environments; the loop resets them.
         agent: acts and learns.
-        replay: stores and samples.
-        store: the observations that ``replay`` refers to.
+        replay: stores and samples, observations included.
         rng: decides the random actions of epsilon-greedy.
         for_log: also find out what only a log wants: observation hashes and probes of batches.
     """
@@ -100,7 +98,6 @@ class TrainingLoop:
         env: VectorEnvironment,
         agent: Agent,
         replay: Replay,
-        store: ObservationStore,
         *,
         rng: np.random.Generator,
         for_log: bool,
@@ -109,7 +106,6 @@ class TrainingLoop:
         self.env = env
         self.agent = agent
         self.replay = replay
-        self.store = store
         self.windows = NStepWindows(config.replay.n_step, config.replay.gamma, env.num_envs)
         self.env_step = 0
         self.updates_done = 0
@@ -239,7 +235,9 @@ class TrainingLoop:
     def _see(self, observation: NDArray[np.generic], state: StateTags, previous_id: int) -> int:
         """Store a state's newest frame and show the state to the agent."""
         env_index, episode_id, episode_step = state
-        frame_id = self.store.add(observation, previous_id, env_index, episode_id, episode_step)
+        frame_id = self.replay.store.add(
+            observation, previous_id, env_index, episode_id, episode_step
+        )
         shown = self._observations[env_index]
         if self.env.is_image:
             shown[:-1] = shown[1:]

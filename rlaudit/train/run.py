@@ -125,7 +125,7 @@ def build_loop(config: TrainConfig, *, for_log: bool) -> TrainingLoop:
         device=device,
     )
     replay = Replay(config.replay, store, replay_rng)
-    return TrainingLoop(config, env, agent, replay, store, rng=action_rng, for_log=for_log)
+    return TrainingLoop(config, env, agent, replay, rng=action_rng, for_log=for_log)
 
 
 class _Run:

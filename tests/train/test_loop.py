@@ -93,7 +93,6 @@ def test_every_step_is_stored_once_and_belongs_to_one_episode(scripted, num_envs
     assert sum(e.length for e in episodes) + loop.open_episode_steps == loop.env_step
     assert sum(states.values()) + pending == loop.env_step
     assert max(states.values()) == 1
-    assert loop.store.problems() == []
     assert loop.replay.problems() == []
 
 
