@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 RunState = Literal["running", "finished", "interrupted", "failed", "dead"]
 
-# A living recorder gives a sign every few seconds, in the file or in the spool.
+# A living recorder gives a sign every ten seconds or so, in the file or in the spool.
 DEAD_AFTER = timedelta(seconds=60)
 
 

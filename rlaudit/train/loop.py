@@ -78,6 +78,8 @@ class Tick(NamedTuple):
     stored: list[tuple[Window, Stored]]
     finished: list[EpisodeRow]
     updates: list[Update]
+    open_episode_steps: int
+    """Agent steps in the episodes under way."""
 
 
 class TrainingLoop:
@@ -166,7 +168,7 @@ class TrainingLoop:
         self.episodes_finished += len(finished)
         if finished:
             self._reset(ended)
-        return Tick(self.env_step, stored, finished, self._updates_due())
+        return Tick(self.env_step, stored, finished, self._updates_due(), self.open_episode_steps)
 
     def _take(self, env_index: int, step: EnvStep, action: int, noise_draw: int | None) -> Step:
         """Bring one environment's step into the running episode and the store."""

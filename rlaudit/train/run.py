@@ -199,9 +199,11 @@ class _Run:
             for update in tick.updates:
                 recorder.append(update_row(update, config, elapsed))
                 recorder.extend(sample_rows(update))
-        self._waiting.clear()
-        loop = self._loop
-        recorder.progress(loop.env_step, len(loop.running), loop.open_episode_steps)
+        if self._waiting:
+            # The last whole tick, and not the loop itself: an error may have left it in the next.
+            tick = self._waiting[-1][1]
+            recorder.progress(tick.env_step, len(self._loop.running), tick.open_episode_steps)
+            self._waiting.clear()
         recorder.check()
 
     def _event(self, kind: str, message: str) -> None:

@@ -297,3 +297,5 @@ def test_an_error_in_the_loop_leaves_all_rows_that_led_to_it(tmp_path, monkeypat
     with open_for_reading(tmp_path / "a.duckdb") as log:
         assert one(log.con, "SELECT state FROM segments") == ("failed",)
         assert one(log.con, "SELECT max(transition_id) >= 597 FROM transitions") == (True,)
+        steps, open_steps = one(log.con, "SELECT end_step, open_episode_steps FROM segments")
+        assert one(log.con, "SELECT sum(length) FROM episodes") == (steps - open_steps,)
