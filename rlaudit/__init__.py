@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rlaudit.version import __version__
 
 if TYPE_CHECKING:
-    from rlaudit.audit import open_log as open  # noqa: A004 - rlaudit.open, as gzip.open
+    from rlaudit.auditing import open_log as open  # noqa: A004 - rlaudit.open, as gzip.open
 
 __all__ = ["__version__", "open"]
 
@@ -21,7 +21,7 @@ __all__ = ["__version__", "open"]
 def __getattr__(name: str) -> Any:
     # Imported when asked for: the command line must start without DuckDB and Polars.
     if name == "open":
-        from rlaudit.audit import open_log  # noqa: PLC0415
+        from rlaudit.auditing import open_log  # noqa: PLC0415
 
         return open_log
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,7 +13,7 @@ from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_FINDINGS, DatabaseError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rlaudit.audit import CheckResult
+    from rlaudit.auditing import CheckResult
 
 Nulls = Literal["ignore", "equal", "report"]
 
@@ -86,7 +86,7 @@ def check_duplicates(
         raise UsageError(f"{missing} is missing", hint="--group-by and --value go together")
     if run is not None:
         raise UsageError("--run and --group-by exclude each other", hint="leave one out")
-    from rlaudit.audit import duplicates_in
+    from rlaudit.auditing import duplicates_in
     from rlaudit.render.groups import write_groups
 
     found = duplicates_in(
@@ -106,7 +106,7 @@ def check_duplicates(
 def _check_log(
     source: str, run: str | None, limit: int, wait: float
 ) -> tuple[list[CheckResult], str | None]:
-    from rlaudit.audit import run_checks
+    from rlaudit.auditing import run_checks
     from rlaudit.sqlfiles import load_checks
     from rlaudit.store import open_for_reading
 

@@ -54,7 +54,7 @@ def sql(
     opened read-only and the query can reach no other file and no network. Views leave out the rows
     that a resume made obsolete; raw.samples and so on have all rows.
     """
-    from rlaudit.audit import query as run_query
+    from rlaudit.auditing import query as run_query
     from rlaudit.render.rows import write_rows
     from rlaudit.store import open_for_reading
 

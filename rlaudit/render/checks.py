@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from rlaudit.audit import CheckResult
+    from rlaudit.auditing import CheckResult
 
 CheckFormat = Literal["table", "json", "csv"]
 

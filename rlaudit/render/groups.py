@@ -20,7 +20,7 @@ from rlaudit.render.values import json_text
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from rlaudit.audit import DuplicatedValue, GroupDuplicates
+    from rlaudit.auditing import DuplicatedValue, GroupDuplicates
     from rlaudit.render.checks import CheckFormat
 
 

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from rlaudit.sqlfiles.find import load_checks, load_shared
 from rlaudit.sqlfiles.locate import read_sql, sql_root
-from rlaudit.sqlfiles.model import CheckFile, Param, ParamValue, Requirement, Severity, SharedFile
+from rlaudit.sqlfiles.model import (
+    FOUND,
+    CheckFile,
+    Param,
+    ParamValue,
+    Requirement,
+    Severity,
+    SharedFile,
+)
 from rlaudit.sqlfiles.parse import parse_check, parse_shared
 from rlaudit.sqlfiles.statement import verify_statement
 
 __all__ = [
+    "FOUND",
     "CheckFile",
     "Param",
     "ParamValue",

@@ -16,6 +16,8 @@ Severity = Literal["error", "warning"]
 ParamValue = str | int | float | bool | None
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+FOUND = "found"
+"""The placeholder for how many wrong rows the run has; the others are columns of the result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class CheckFile:
 
     ``groups`` names in the plural what is judged, and ``counted`` the table whose rows are its
     number; without it they are the rows of ``reads[0]`` less the further copies that were found.
+    ``assumes``, ``threshold`` and ``false_alarms`` are sentences, empty for a check that no legal
+    log can fail. ``incremental`` is the id by which new rows can be judged without older ones.
     """
 
     name: str
@@ -84,6 +88,10 @@ class CheckFile:
     diagnosis: str
     diagnosis_line: int
     why: str
+    assumes: str
+    threshold: str
+    false_alarms: str
+    incremental: str | None
     cites: str
     path: Path
     sql: str
@@ -91,7 +99,7 @@ class CheckFile:
     @property
     def placeholders(self) -> tuple[str, ...]:
         """The columns that the diagnosis is filled from."""
-        return tuple(_PLACEHOLDER.findall(self.diagnosis))
+        return tuple(name for name in _PLACEHOLDER.findall(self.diagnosis) if name != FOUND)
 
     def check_columns(self, columns: Collection[str]) -> None:
         """Raise :class:`SqlFileError` if grain or diagnosis name what the SELECT lacks."""

@@ -11,13 +11,21 @@ severity   yes       ``error`` (findings end a command with exit code 1) or ``wa
 reads      yes       tables, separated by commas; the check applies to runs that have rows in all
 grain      yes       columns that identify one row of the result; the first is ``run_id``
 groups     yes       what is judged, in the plural, and optionally ``= TABLE`` whose rows it counts
-diagnosis  yes       one sentence on what is wrong, with ``{column}`` filled from a row
+diagnosis  yes       one sentence on what is wrong; ``{column}`` is filled from a row of the
+                     result, ``{found}`` with the number of rows that were found in its run
 why        yes       what goes wrong in training, or in reading the log, if this is wrong
 needs      no        tables from ``sql/shared``, read as ``shared.NAME``
 requires   no        ``config.KEY``, ``config.KEY = A | B`` or ``TABLE.COLUMN``, comma-separated
 params     no        ``NAME TYPE = DEFAULT``, comma-separated, read as ``getvariable('NAME')``
-cites      no        papers, bug reports, and what was confirmed and how
+assumes    no        what must hold of a log for the verdict to be right, beyond ``requires``
+threshold  no        how far off a row must be to be returned, and where that figure is from
 =========  ========  ==========================================================================
+
+Three keys are longer than that: ``false_alarms`` (how often a healthy run fails the check, and how
+that is known), ``incremental`` (``update_id``, ``transition_id`` or ``episode_id``: rows with a
+greater id can be judged without the older ones) and ``cites`` (papers, bug reports, and what was
+confirmed and how). All three are optional. A check that draws on chance has a parameter ``alpha``,
+the chance it may fail a healthy run with, and states ``threshold`` and ``false_alarms``.
 
 A shared file has name, title and reads, and optionally needs.
 """
@@ -35,7 +43,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CHECK_REQUIRED = ("name", "title", "severity", "reads", "grain", "groups", "diagnosis", "why")
-_CHECK_OPTIONAL = ("needs", "requires", "params", "cites")
+_CHECK_OPTIONAL = (
+    "needs",
+    "requires",
+    "params",
+    "assumes",
+    "threshold",
+    "false_alarms",
+    "incremental",
+    "cites",
+)
+_INCREMENTS = ("update_id", "transition_id", "episode_id")
 _SHARED_REQUIRED = ("name", "title", "reads")
 _SEVERITIES = ("error", "warning")
 _PARAM = re.compile(r"(?P<name>[a-z_]\w*) +(?P<type>[A-Z]+) *= *(?P<default>.+)$")
@@ -60,6 +78,13 @@ def parse_check(text: str, path: Path) -> CheckFile:
     grain = header.items("grain")
     if grain[0] != "run_id":
         raise header.fail("grain", "the first column of the grain is not run_id")
+    incremental = header.values.get("incremental")
+    if incremental not in (None, *_INCREMENTS):
+        raise header.fail(
+            "incremental",
+            f"incremental is {incremental!r}",
+            hint=f"write one of {', '.join(_INCREMENTS)}",
+        )
     noun, _, counted = (part.strip() for part in header.values["groups"].partition("="))
     return CheckFile(
         name=_name(header, path),
@@ -76,6 +101,10 @@ def parse_check(text: str, path: Path) -> CheckFile:
         diagnosis=_diagnosis(header),
         diagnosis_line=header.lines["diagnosis"],
         why=header.values["why"],
+        assumes=header.values.get("assumes", ""),
+        threshold=header.values.get("threshold", ""),
+        false_alarms=header.values.get("false_alarms", ""),
+        incremental=incremental,
         cites=header.values.get("cites", ""),
         path=path,
         sql=text,

@@ -93,7 +93,7 @@ def broken_by(monkeypatch, error):
     def fail(*_args, **_options):
         raise error
 
-    monkeypatch.setattr("rlaudit.audit.duplicates_in", fail)
+    monkeypatch.setattr("rlaudit.auditing.duplicates_in", fail)
 
 
 def test_an_unexpected_error_is_one_line(capsys, monkeypatch):

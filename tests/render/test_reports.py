@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from rlaudit.audit import CheckResult, DuplicatedValue, GroupDuplicates
+from rlaudit.auditing import CheckResult, DuplicatedValue, GroupDuplicates
 from rlaudit.render.checks import write_checks
 from rlaudit.render.groups import write_groups
 from rlaudit.sqlfiles import load_checks

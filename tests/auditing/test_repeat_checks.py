@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from checking import CHECKS, INDEPENDENT, STRATIFIED, UNIFORM, failing, result_of, results_of
 
-from rlaudit.audit import run_checks
+from rlaudit.auditing import run_checks
 
 
 def far_apart(log, config, **columns):

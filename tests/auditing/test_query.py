@@ -6,7 +6,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from rlaudit.audit import query
+from rlaudit.auditing import query
 from rlaudit.errors import QueryError, UsageError
 from rlaudit.store import open_for_reading
 

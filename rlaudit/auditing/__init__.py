@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rlaudit.audit.checks import CheckResult, Status, run_checks
-from rlaudit.audit.duplicates import DuplicatedValue, GroupDuplicates, Nulls, duplicates_in
-from rlaudit.audit.frames import OpenLog, open_log
-from rlaudit.audit.query import Rows, query
+from rlaudit.auditing.checks import CheckResult, Status, run_checks
+from rlaudit.auditing.duplicates import DuplicatedValue, GroupDuplicates, Nulls, duplicates_in
+from rlaudit.auditing.frames import OpenLog, open_log
+from rlaudit.auditing.query import Rows, query
 
 __all__ = [
     "CheckResult",

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from checking import CHECKS, INDEPENDENT, STRATIFIED, failing, result_of, results_of
 
-from rlaudit.audit import run_checks
+from rlaudit.auditing import run_checks
 from rlaudit.errors import SqlFileError, UsageError
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
 
-from rlaudit.audit.sources import Table, open_table, query_failed
+from rlaudit.auditing.sources import Table, open_table, query_failed
 from rlaudit.errors import UsageError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlaudit.audit import DuplicatedValue, duplicates_in
+from rlaudit.auditing import DuplicatedValue, duplicates_in
 from rlaudit.errors import DatabaseError, DatabaseLockedError, UsageError
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
 
-from rlaudit.audit.scope import Scope
+from rlaudit.auditing.scope import Scope
 from rlaudit.errors import SqlFileError
-from rlaudit.sqlfiles import load_shared, verify_statement
+from rlaudit.sqlfiles import FOUND, load_shared, verify_statement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,8 +36,9 @@ class CheckResult:
 
     ``rows`` are the rows of its first table in the runs that it judged, ``groups`` how many
     things were judged (see :func:`run_checks`), ``wrong`` how many of them are wrong, and
-    ``examples`` the first of those, each a mapping from column to value. ``message`` says why a
-    check does not apply, to which runs it does not, or how it failed.
+    ``examples`` the first of those, each a mapping from column to value. ``found`` counts the wrong
+    rows by run. ``message`` says why a check does not apply, to which runs it does not, or how it
+    failed.
     """
 
     check: CheckFile
@@ -46,11 +47,13 @@ class CheckResult:
     groups: int = 0
     wrong: int = 0
     examples: tuple[Mapping[str, Any], ...] = field(default=())
+    found: Mapping[str | None, int] = field(default_factory=dict)
     message: str = ""
 
     def diagnosis(self, example: Mapping[str, Any]) -> str:
         """Return the check's sentence with the figures of ``example``."""
-        return _PLACEHOLDER.sub(lambda found: _figure(example[found[1]]), self.check.diagnosis)
+        values = {**example, FOUND: self.found.get(example["run_id"])}
+        return _PLACEHOLDER.sub(lambda found: _figure(values[found[1]]), self.check.diagnosis)
 
 
 def run_checks(
@@ -95,19 +98,20 @@ def _run(
         columns = [row[0] for row in con.execute("DESCRIBE findings_of_check").fetchall()]
         check.check_columns(columns)
         extra = "sum(copies - 1)" if "copies" in columns else "NULL"
-        wrong, extra_copies = con.execute(
-            f"SELECT count(*), {extra} FROM findings_of_check"  # noqa: S608 - one of two constants
-        ).fetchall()[0]
+        counted = con.execute(
+            f"SELECT run_id, count(*), {extra} FROM findings_of_check GROUP BY run_id"  # noqa: S608 - one of two constants
+        ).fetchall()
         examples = _examples(con, check, columns, limit)
     except duckdb.Error as error:
         return CheckResult(check, "error", message=str(error).splitlines()[0])
     return CheckResult(
         check,
-        "fail" if wrong else "pass",
+        "fail" if counted else "pass",
         rows=scope.rows(check.reads[0], runs),
-        groups=_groups(check, scope, runs, columns, int(extra_copies or 0)),
-        wrong=wrong,
+        groups=_groups(check, scope, runs, columns, sum(int(row[2] or 0) for row in counted)),
+        wrong=sum(row[1] for row in counted),
         examples=examples,
+        found={row[0]: row[1] for row in counted},
         message=message,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from rlaudit.audit.query import query
+from rlaudit.auditing.query import query
 from rlaudit.store import open_for_reading
 
 if TYPE_CHECKING:
