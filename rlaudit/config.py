@@ -52,6 +52,12 @@ class EnvConfig:
         low=0,
         high=1,
     )
+    max_episode_steps: int = _setting(
+        0,
+        "agent steps after which a limit ends an episode; 0 is none; filled in from the "
+        "environment's own limit where it is not stated",
+        low=0,
+    )
     terminal_on_life_loss: bool = _setting(
         False, "learn from a lost life as from an end; the game goes on"
     )

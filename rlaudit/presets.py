@@ -8,6 +8,7 @@ not 20,000, so that a short run learns; and a run lasts 1.5M agent steps and not
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rlaudit.config import TrainConfig, build, vocabulary
@@ -91,6 +92,9 @@ PRESETS: dict[str, Preset] = {
     ),
 }
 
+# 30 minutes of play at 60 frames a second (Machado et al. 2018).
+ATARI_MAX_EPISODE_FRAMES = 108_000
+
 # Which preset an environment gets when none is named.
 ATARI_PRESET = "rainbow"
 GYMNASIUM_PRESETS = {"CartPole-v0": "cartpole", "CartPole-v1": "cartpole"}
@@ -142,7 +146,8 @@ def resolve(
 
     Settings that follow from others are filled in where nobody states them: the loss from
     ``distributional``, the sampling and the weights from ``prioritized``, beta's annealing from
-    the run's length. With noise on, the epsilon-greedy shares are 0.
+    the run's length, Atari's longest episode from the frame skip. With noise on, the
+    epsilon-greedy shares are 0.
 
     Raises:
         ConfigError: if the preset or a setting is unknown, out of range or contradicts another.
@@ -170,7 +175,11 @@ def resolve(
         stated.update(epsilon_greedy_start=0.0, epsilon_greedy_end=0.0)
         if stated.get("noisy") == "independent":
             stated.setdefault("noisy_sigma", 0.017)
-    return build(chosen, stated)
+    config = build(chosen, stated)
+    if atari and "max_episode_steps" not in stated:
+        limit = -(-ATARI_MAX_EPISODE_FRAMES // config.env.frame_skip)
+        config = replace(config, env=replace(config.env, max_episode_steps=limit))
+    return config
 
 
 def warnings_about(config: TrainConfig) -> list[str]:

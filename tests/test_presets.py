@@ -113,3 +113,15 @@ def test_a_run_that_ends_before_it_learns_is_warned_of():
     config = resolve("breakout", atari=True, from_flags={"steps": 1_600})
     assert "end before learning starts" in warnings_about(config)[0]
     assert warnings_about(resolve("breakout", atari=True)) == []
+
+
+def test_the_longest_episode_is_filled_in_from_the_environment():
+    def limit(atari, **stated):
+        return resolve("any", atari=atari, preset="dqn", **stated).env.max_episode_steps
+
+    assert limit(atari=True) == 27_000
+    assert limit(atari=True, from_flags={"frame_skip": 5}) == 21_600
+    assert limit(atari=True, from_flags={"max_episode_steps": 100}) == 100
+    assert limit(atari=True, from_file={"max_episode_steps": 0}) == 0
+    assert limit(atari=False, from_env={"max_episode_steps": 500}) == 500
+    assert limit(atari=False) == 0

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from rlaudit.config import EnvConfig
 
 FRAME_SHAPE = (84, 84)
-# 30 minutes of play at 60 frames a second (Machado et al. 2018).
-MAX_EPISODE_FRAMES = 108_000
+# What stands for no limit: to ALE, 0 frames are over after the first step.
+_NO_LIMIT = np.iinfo(np.int32).max
 
 
 class AtariEnvs:
@@ -45,7 +45,8 @@ class AtariEnvs:
             frameskip=config.frame_skip,
             repeat_action_probability=config.sticky_actions,
             noop_max=config.noop_max,
-            max_num_frames_per_episode=MAX_EPISODE_FRAMES,
+            # ALE counts frame_skip frames for each step and none for the no-ops at the start.
+            max_num_frames_per_episode=config.max_episode_steps * config.frame_skip or _NO_LIMIT,
             reward_clipping=False,
         )
         self.num_actions = int(self._env.single_action_space.n)  # type: ignore[attr-defined] # Discrete

@@ -35,7 +35,7 @@ class GymnasiumEnvs:
 
     def __init__(self, config: EnvConfig) -> None:
         self.num_envs = config.num_envs
-        first = _make(config.env)
+        first = _make(config)
         actions = first.action_space
         if not isinstance(actions, gymnasium.spaces.Discrete):
             first.close()
@@ -56,7 +56,7 @@ class GymnasiumEnvs:
         first.close()
         # Autoreset is off: the loop resets ended episodes itself, with a seed for each.
         self._env = gymnasium.vector.SyncVectorEnv(
-            [lambda: FlattenObservation(_make(config.env))] * config.num_envs,
+            [lambda: FlattenObservation(_make(config))] * config.num_envs,
             autoreset_mode=AutoresetMode.DISABLED,
         )
 
@@ -83,12 +83,14 @@ class GymnasiumEnvs:
         self._env.close()
 
 
-def _make(env_id: str) -> gymnasium.Env[Any, Any]:
+def _make(config: EnvConfig) -> gymnasium.Env[Any, Any]:
+    env_id = config.env
     try:
         with warnings.catch_warnings():
             # "out of date": the user asked for this version, to repeat an older experiment.
             warnings.filterwarnings("ignore", message=".*is out of date.*")
-            return gymnasium.make(env_id)
+            # To Gymnasium, -1 is no limit and None is that of the id.
+            return gymnasium.make(env_id, max_episode_steps=config.max_episode_steps or -1)
     except (gymnasium.error.Error, ImportError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise EnvironmentSetupError(f"cannot make {env_id}: {reason}") from error

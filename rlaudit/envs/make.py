@@ -63,7 +63,8 @@ def resolve_env(name: str) -> EnvName:
             )
         sticky = float(spec.kwargs["repeat_action_probability"])
         return EnvName(spec.kwargs["game"], is_atari=True, implied={"sticky_actions": sticky})
-    return EnvName(env_id, is_atari=False, implied={})
+    limit = spec.max_episode_steps
+    return EnvName(env_id, is_atari=False, implied={"max_episode_steps": limit} if limit else {})
 
 
 def make_envs(config: EnvConfig) -> VectorEnvironment:

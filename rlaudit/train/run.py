@@ -110,6 +110,7 @@ def build_loop(config: TrainConfig, *, for_log: bool) -> TrainingLoop:
             n_step=config.replay.n_step,
             num_envs=env.num_envs,
             stack=stack,
+            shortest_truncated=min(1_000, config.env.max_episode_steps or 1_000),
         )
         shape = (stack, *shape)
     else:

@@ -20,9 +20,10 @@ def all_of(env):
         ("ms_pacman", "ms_pacman", True, {}),
         ("ALE/Breakout-v5", "breakout", True, {"sticky_actions": 0.25}),
         ("BreakoutNoFrameskip-v4", "breakout", True, {"sticky_actions": 0.0}),
-        ("cartpole", "CartPole-v1", False, {}),
-        ("CartPole-v0", "CartPole-v0", False, {}),
-        ("FrozenLake-v1", "FrozenLake-v1", False, {}),
+        ("cartpole", "CartPole-v1", False, {"max_episode_steps": 500}),
+        ("CartPole-v0", "CartPole-v0", False, {"max_episode_steps": 200}),
+        ("FrozenLake-v1", "FrozenLake-v1", False, {"max_episode_steps": 100}),
+        ("Blackjack-v1", "Blackjack-v1", False, {}),
     ],
 )
 def test_a_name_resolves_to_what_is_trained_on(name, expected, atari, implied):
@@ -106,6 +107,22 @@ def test_every_step_after_an_end_is_a_real_one(name):
             start = observation.copy()
             moved = env.step(np.array([env.num_actions - 1])).observations
             assert not np.array_equal(moved, start)
+    env.close()
+
+
+@pytest.mark.parametrize(("name", "action"), [("breakout", 0), ("MountainCar-v0", 1)])
+@pytest.mark.parametrize("limit", [60, 0])
+def test_the_longest_episode_is_the_one_that_the_settings_name(name, action, limit):
+    env = make_envs(EnvConfig(env=name, max_episode_steps=limit))
+    env.reset(all_of(env), [1])
+    ends = []
+    for step in range(1, 301):
+        taken = env.step(np.array([action]))
+        assert not taken.terminated[0]
+        if taken.truncated[0]:
+            ends.append(step)
+            break
+    assert ends == [limit] * bool(limit)
     env.close()
 
 
