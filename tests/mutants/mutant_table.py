@@ -1,0 +1,129 @@
+"""The table of all mutants: which check flags each, by how many rows, after how many steps."""
+
+# ruff: noqa: T201 - a command prints its result
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from mutant import TINY, Mutant
+from verdicts import FOLDER, BrokenMutantError, Verdict, load_mutants, run_mutant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+TABLE = FOLDER / "README.md"
+_FEWEST_STEPS = 125
+_COLUMNS = ("mutant", "bug", "about", "flagged by", "rows", "steps needed", "seconds")
+_HEAD = f"""\
+# Mutants
+
+Each is a known bug, put into the running trainer by a patch of a few lines; `bug` is its number in
+the list of known bugs, `-` a bug that no report describes and an invariant catches. A short
+training run follows, and an audit of its log with all checks. `flagged by` is the check that is
+meant for the bug: it fails with the diagnosis that the mutant declares, and nothing fails that is
+not declared. `rows` are the wrong rows of that check. `steps needed` are the agent steps of the
+shortest run of {_FEWEST_STEPS}, {2 * _FEWEST_STEPS}, {4 * _FEWEST_STEPS}, ... steps that the check
+flags; the steps before learning starts count.
+`seconds` are those of the run and the audit on one core, without the search for the fewest steps.
+
+Written by `python tests/mutants/harness.py table --write --slow`; `python
+tests/mutants/harness.py run NAME` shows one mutant with all that the audit says.
+"""
+
+
+class Row(NamedTuple):
+    """One mutant's line of the table."""
+
+    mutant: Mutant
+    verdict: Verdict
+    steps_needed: int | None
+
+
+def make_table(*, write: bool, slow: bool) -> int:
+    """Run all mutants, print the table or write it, and return an exit code."""
+    rows, bad = [], []
+    for mutant in load_mutants().values():
+        if mutant.slow and not slow:
+            continue
+        try:
+            row = _row(mutant)
+        except BrokenMutantError as error:
+            print(f"{mutant.name}: broken: {error}", file=sys.stderr)
+            bad.append(mutant.name)
+            continue
+        rows.append(row)
+        print(f"{mutant.name}: {row.steps_needed} steps", file=sys.stderr, flush=True)
+        if row.verdict.problems:
+            bad.append(mutant.name)
+            print("   ", "; ".join(row.verdict.problems), file=sys.stderr)
+    text = f"{_HEAD}\n{_markdown(rows)}"
+    if bad:
+        print(f"not as declared: {', '.join(bad)}", file=sys.stderr)
+    if write and not bad:
+        TABLE.write_text(text, encoding="utf-8")
+    else:
+        print(text)
+    return 1 if bad else 0
+
+
+def _row(mutant: Mutant) -> Row:
+    with tempfile.TemporaryDirectory() as folder:
+        verdict = run_mutant(mutant, Path(folder, "whole.duckdb"))
+        return Row(mutant, verdict, _steps_needed(mutant, verdict, Path(folder)))
+
+
+def _steps_needed(mutant: Mutant, whole: Verdict, folder: Path) -> int | None:
+    """Return how many steps the shortest run has that is flagged; None if none is."""
+    for steps in _ladder({**TINY, **mutant.settings}["steps"]):
+        try:
+            verdict = run_mutant(mutant, folder / f"{steps}.duckdb", steps=steps)
+        except BrokenMutantError:
+            continue  # so few steps that the patch finds nothing to change
+        if verdict.flagged:
+            return verdict.agent_steps
+    return whole.agent_steps if whole.flagged else None
+
+
+def _ladder(most: int) -> Iterator[int]:
+    steps = _FEWEST_STEPS
+    while steps < most:
+        yield steps
+        steps *= 2
+
+
+def _markdown(rows: Iterable[Row]) -> str:
+    lines = [_line(_COLUMNS), _line("---" for _ in _COLUMNS)]
+    lines += [_line(_cells(row)) for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    mutant, verdict = row.mutant, row.verdict
+    steps = "-" if row.steps_needed is None else f"{row.steps_needed:,}"
+    return (
+        f"`{mutant.name}`",
+        str(mutant.bug or "-"),
+        mutant.about.replace("|", "\\|"),
+        f"`{mutant.flagged_by}`",
+        f"{verdict.rows:,}",
+        steps,
+        f"{verdict.seconds:.1f}",
+    )
+
+
+def written_rows() -> dict[str, str]:
+    """Return mutant and check of each line of the table as it was last written."""
+    found = {}
+    for line in TABLE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("| `"):
+            cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+            found[cells[0].strip("`")] = cells[3].strip("`")
+    return found
