@@ -140,6 +140,11 @@ class ScheduleConfig:
     epsilon_greedy_steps: int = _setting(
         250_000, "agent steps over which random actions decrease linearly", low=1
     )
+    eval_every: int = _setting(0, "agent steps between two evaluations; 0 does not evaluate", low=0)
+    eval_episodes: int = _setting(10, "whole games played in one evaluation", low=1)
+    eval_epsilon: float = _setting(
+        0.001, "share of random actions in evaluation, where noise is off", low=0, high=1
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -152,12 +152,17 @@ class Agent:
             return Acted(random_actions, None)
         return Acted(np.where(explore, random_actions, self._greedy(observations)), None)
 
-    def act_greedy(self, observations: Observations) -> NDArray[np.int64]:
-        """Choose the best action for each observation (environments, ...) with noise off."""
+    def act_greedy(self, observations: Observations) -> Acted:
+        """Choose the best action for each observation (environments, ...) with noise off.
+
+        No noise is drawn. ``noise_draw`` is read off the net at its pass, so that a net whose
+        noise stayed on shows it.
+        """
         noise_was_on = self.online.noise_on
         self.online.noise_on = False
         try:
-            return self._greedy(observations)
+            draw = self.noise_draws if self.online.noise_on else None
+            return Acted(self._greedy(observations), draw)
         finally:
             self.online.noise_on = noise_was_on
 

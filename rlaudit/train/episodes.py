@@ -12,6 +12,8 @@ from rlaudit.records import EpisodeRow
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from rlaudit.records import Phase
+
 HASH_BYTES = 8
 
 
@@ -26,7 +28,10 @@ def fingerprint(observation: NDArray[np.generic]) -> int:
 
 
 class RunningEpisode:
-    """Sums over one episode of one environment, up to now."""
+    """Sums over one episode of one environment, up to now.
+
+    ``noisy`` says whether the agent's net has noise: only then is the number of draws a figure.
+    """
 
     def __init__(
         self,
@@ -36,7 +41,11 @@ class RunningEpisode:
         seed: int,
         lives: int | None,
         first_obs_hash: int | None,
+        noisy: bool,
+        phase: Phase = "train",
     ) -> None:
+        self.phase: Phase = phase
+        self.noisy = noisy
         self.episode_id = episode_id
         self.env_index = env_index
         self.seed = seed
@@ -100,7 +109,7 @@ class RunningEpisode:
         return EpisodeRow(
             episode_id=self.episode_id,
             env_index=self.env_index,
-            phase="train",
+            phase=self.phase,
             start_step=self.start_step,
             end_step=self.end_step,
             length=self.length,
@@ -113,7 +122,7 @@ class RunningEpisode:
             first_obs_hash=self.first_obs_hash,
             action_hash=_value(self._actions) if hashed else None,
             observation_hash=_value(self._observations) if hashed else None,
-            noise_draws=self.noise_draws if self._last_noise_draw is not None else None,
+            noise_draws=self.noise_draws if self.noisy else None,
         )
 
 

@@ -19,6 +19,7 @@ from rlaudit.envs import episode_seed
 from rlaudit.replay.frames import NO_FRAME
 from rlaudit.replay.nstep import NStepWindows, StateTags, Step
 from rlaudit.train.episodes import RunningEpisode, fingerprint
+from rlaudit.train.observations import no_observations, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from rlaudit.records import EpisodeRow
     from rlaudit.replay.nstep import Window
     from rlaudit.replay.replay import Batch, PriorityWrite, Probe, Replay, Stored
+    from rlaudit.train.evaluation import Evaluator
 
 # The sum over a million leaves takes 0.4 ms: rarely enough to cost nothing, often enough to see
 # a drift begin.
@@ -70,8 +72,27 @@ class Update(NamedTuple):
     """Why the errors could not be written back; empty if all is well."""
 
 
+class Evaluation(NamedTuple):
+    """One evaluation, and what training had done when it began and when it was over.
+
+    The counts are read off the loop and the replay, so that a trainer that learns or stores while
+    it evaluates shows it.
+    """
+
+    first_episode_id: int
+    episodes: list[EpisodeRow]
+    updates_before: int
+    updates_after: int
+    transitions_before: int
+    transitions_after: int
+
+
 class Tick(NamedTuple):
-    """What one step of all environments brought."""
+    """What one step of all environments brought.
+
+    While an evaluation goes on there is a tick after each of its steps, so that whoever drives
+    the loop can stop it. They bring nothing but the last one's ``evaluation``.
+    """
 
     env_step: int
     """Agent steps done, this tick's included."""
@@ -80,10 +101,11 @@ class Tick(NamedTuple):
     updates: list[Update]
     open_episode_steps: int
     """Agent steps in the episodes under way."""
+    evaluation: Evaluation | None = None
 
 
 class TrainingLoop:
-    """Acts, stores and learns.
+    """Acts, stores and learns, and evaluates every ``eval_every`` agent steps.
 
     Args:
         config: all settings of the run.
@@ -92,6 +114,7 @@ class TrainingLoop:
         replay: stores and samples, observations included.
         rng: decides the random actions of epsilon-greedy.
         for_log: also find out what only a log wants: observation hashes and probes of batches.
+        evaluator: plays the evaluation episodes; None where ``eval_every`` is 0.
     """
 
     def __init__(
@@ -103,6 +126,7 @@ class TrainingLoop:
         *,
         rng: np.random.Generator,
         for_log: bool,
+        evaluator: Evaluator | None = None,
     ) -> None:
         self.config = config
         self.env = env
@@ -111,16 +135,17 @@ class TrainingLoop:
         self.windows = NStepWindows(config.replay.n_step, config.replay.gamma, env.num_envs)
         self.env_step = 0
         self.updates_done = 0
+        # Those of evaluations count as well: one numbering for all episodes of a run.
         self.episodes_begun = 0
         self.episodes_finished = 0
+        self.evaluator = evaluator
+        self._eval_periods = 0
         self._rng = rng
         self._for_log = for_log
         self._learning_since: int | None = None
         self._target_periods = 0
         count = env.num_envs
-        stack = (config.env.frame_stack,) if env.is_image else ()
-        dtype = np.uint8 if env.is_image else np.float32
-        self._observations = np.zeros((count, *stack, *env.observation_shape), dtype)
+        self._observations = no_observations(env, config.env.frame_stack)
         self._frames = [NO_FRAME] * count
         self._obs_hashes: list[int | None] = [None] * count
         self._begun_in = [0] * count
@@ -130,6 +155,18 @@ class TrainingLoop:
     def open_episode_steps(self) -> int:
         """Agent steps in the episodes under way."""
         return sum(episode.length for episode in self.running)
+
+    @property
+    def evaluation_is_due(self) -> bool:
+        """Whether an evaluation is to be done, or under way, before the next step."""
+        every = self.config.schedule.eval_every
+        return self.evaluator is not None and self.env_step // every > self._eval_periods
+
+    def close(self) -> None:
+        """Free the environments."""
+        self.env.close()
+        if self.evaluator is not None:
+            self.evaluator.env.close()
 
     def ticks(self) -> Iterator[Tick]:
         """Train until ``steps`` agent steps or ``episodes`` episodes are done.
@@ -146,6 +183,8 @@ class TrainingLoop:
             yield tick
             if any(update.problem for update in tick.updates):
                 return
+            if self.evaluation_is_due:
+                yield from self._evaluate()
             if schedule.episodes and self.episodes_finished >= schedule.episodes:
                 return
 
@@ -169,6 +208,33 @@ class TrainingLoop:
         if finished:
             self._reset(ended)
         return Tick(self.env_step, stored, finished, self._updates_due(), self.open_episode_steps)
+
+    def _evaluate(self) -> Iterator[Tick]:
+        """Evaluate the agent as it is now."""
+        evaluator = self.evaluator
+        assert evaluator is not None  # noqa: S101 - it is what made an evaluation due
+        schedule = self.config.schedule
+        first_id = self.episodes_begun
+        self.episodes_begun += schedule.eval_episodes
+        updates_before = self.updates_done
+        transitions_before = self.replay.last_transition_id + 1
+        episodes: list[EpisodeRow] = []
+        for finished in evaluator.play(self.agent, first_id, self.env_step):
+            episodes += finished
+            yield self._tick_of_evaluation()
+        self._eval_periods = self.env_step // schedule.eval_every
+        evaluation = Evaluation(
+            first_episode_id=first_id,
+            episodes=episodes,
+            updates_before=updates_before,
+            updates_after=self.updates_done,
+            transitions_before=transitions_before,
+            transitions_after=self.replay.last_transition_id + 1,
+        )
+        yield self._tick_of_evaluation()._replace(evaluation=evaluation)
+
+    def _tick_of_evaluation(self) -> Tick:
+        return Tick(self.env_step, [], [], [], self.open_episode_steps)
 
     def _take(self, env_index: int, step: EnvStep, action: int, noise_draw: int | None) -> Step:
         """Bring one environment's step into the running episode and the store."""
@@ -227,6 +293,7 @@ class TrainingLoop:
                 seed=seed,
                 lives=int(lives[env_index]) if lives is not None else None,
                 first_obs_hash=obs_hash,
+                noisy=self.agent.online.is_noisy,
             )
             self._obs_hashes[env_index] = obs_hash
             self._observations[env_index] = 0
@@ -240,12 +307,7 @@ class TrainingLoop:
         frame_id = self.replay.store.add(
             observation, previous_id, env_index, episode_id, episode_step
         )
-        shown = self._observations[env_index]
-        if self.env.is_image:
-            shown[:-1] = shown[1:]
-            shown[-1] = observation
-        else:
-            shown[:] = observation
+        show(self._observations[env_index], observation, stacked=self.env.is_image)
         self._frames[env_index] = frame_id
         return frame_id
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from rlaudit.records import EpisodeRow
 
 
 class Progress(NamedTuple):
@@ -43,3 +45,12 @@ class Summary(NamedTuple):
     process_cpu_seconds: float
     problem: str
     """What stopped the run, where it failed; empty otherwise."""
+
+
+def evaluation_line(env_step: int, episodes: Sequence[EpisodeRow]) -> str:
+    """Say what an evaluation found."""
+    returns = [episode.return_raw for episode in episodes]
+    return (
+        f"evaluation at step {env_step:,}: mean return {sum(returns) / len(returns):.2f} over "
+        f"{len(returns)} episodes, {min(returns):g} to {max(returns):g}"
+    )

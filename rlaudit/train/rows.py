@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rlaudit.records import SampleRows, TransitionRow, UpdateRow
+from rlaudit.records import EventRow, SampleRows, TransitionRow, UpdateRow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rlaudit.config import ReplayConfig
+    from rlaudit.records import EpisodeRow
     from rlaudit.replay.nstep import Window
     from rlaudit.replay.replay import Stored
-    from rlaudit.train.loop import Update
+    from rlaudit.train.loop import Evaluation, Update
 
 
 def transition_row(window: Window, stored: Stored) -> TransitionRow:
@@ -111,3 +113,24 @@ def update_row(update: Update, config: ReplayConfig, elapsed_seconds: float) -> 
         probe_last_episode_id=probe.last_episode_id,
         probe_last_step=probe.last_step,
     )
+
+
+def evaluation_row(env_step: int, evaluation: Evaluation) -> EventRow:
+    """Return an evaluation as an event; its episodes are rows of their own."""
+    episodes = evaluation.episodes
+    detail = {
+        "first_episode_id": evaluation.first_episode_id,
+        "episodes": len(episodes),
+        "distinct_trajectories": distinct_trajectories(episodes),
+        "mean_return": float(np.mean([episode.return_raw for episode in episodes])),
+        "updates_before": evaluation.updates_before,
+        "updates_after": evaluation.updates_after,
+        "transitions_before": evaluation.transitions_before,
+        "transitions_after": evaluation.transitions_after,
+    }
+    return EventRow(env_step, "evaluation", json.dumps(detail))
+
+
+def distinct_trajectories(episodes: list[EpisodeRow]) -> int:
+    """Return how many sequences of observations and actions ``episodes`` are."""
+    return len({(episode.observation_hash, episode.action_hash) for episode in episodes})

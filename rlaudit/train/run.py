@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from json import dumps
@@ -24,9 +25,10 @@ from rlaudit.record import Recorder
 from rlaudit.records import EventRow, RunInfo
 from rlaudit.replay.frames import FrameStore, VectorStore
 from rlaudit.replay.replay import Replay
+from rlaudit.train.evaluation import Evaluator
 from rlaudit.train.loop import TrainingLoop
-from rlaudit.train.progress import Progress, Summary
-from rlaudit.train.rows import sample_rows, transition_row, update_row
+from rlaudit.train.progress import Progress, Summary, evaluation_line
+from rlaudit.train.rows import evaluation_row, sample_rows, transition_row, update_row
 from rlaudit.version import __version__
 
 if TYPE_CHECKING:
@@ -84,9 +86,17 @@ def run_training(
     try:
         recorder = Recorder(db, _run_info(config, run_id, name), on_warning=on_note) if db else None
         with _stop_on_signal() as stop, recorder or nullcontext():
-            return _Run(loop, recorder, run_id, on_progress, began_cpu).drive(stop)
+            run = _Run(
+                loop,
+                recorder,
+                run_id,
+                on_progress=on_progress,
+                on_note=on_note,
+                began_cpu=began_cpu,
+            )
+            return run.drive(stop)
     finally:
-        loop.env.close()
+        loop.close()
 
 
 def build_loop(config: TrainConfig, *, for_log: bool) -> TrainingLoop:
@@ -96,9 +106,9 @@ def build_loop(config: TrainConfig, *, for_log: bool) -> TrainingLoop:
         RlauditError: if the environment, the network or the device does not fit the settings.
     """
     # Environments take their seeds from the run's by themselves; see rlaudit.envs.seeds.
-    children = np.random.SeedSequence(config.schedule.seed).spawn(4)
+    children = np.random.SeedSequence(config.schedule.seed).spawn(5)
     init_seed, noise_seed = (int(c.generate_state(1, np.uint64)[0] >> 1) for c in children[:2])
-    replay_rng, action_rng = (np.random.default_rng(c) for c in children[2:])
+    replay_rng, action_rng, eval_rng = (np.random.default_rng(c) for c in children[2:])
     device = resolve_device(config.schedule.device)
     env = make_envs(config.env)
     shape = env.observation_shape
@@ -126,7 +136,15 @@ def build_loop(config: TrainConfig, *, for_log: bool) -> TrainingLoop:
         device=device,
     )
     replay = Replay(config.replay, store, replay_rng)
-    return TrainingLoop(config, env, agent, replay, rng=action_rng, for_log=for_log)
+    evaluator = _evaluator(config, eval_rng) if config.schedule.eval_every else None
+    return TrainingLoop(
+        config, env, agent, replay, rng=action_rng, for_log=for_log, evaluator=evaluator
+    )
+
+
+def _evaluator(config: TrainConfig, rng: np.random.Generator) -> Evaluator:
+    count = min(config.env.num_envs, config.schedule.eval_episodes)
+    return Evaluator(config, make_envs(replace(config.env, num_envs=count)), rng)
 
 
 class _Run:
@@ -137,13 +155,16 @@ class _Run:
         loop: TrainingLoop,
         recorder: Recorder | None,
         run_id: str,
+        *,
         on_progress: Callable[[Progress], None],
+        on_note: Callable[[str], None],
         began_cpu: float,
     ) -> None:
         self._loop = loop
         self._recorder = recorder
         self._run_id = run_id
         self._on_progress = on_progress
+        self._on_note = on_note
         self._started = time.perf_counter()
         self._began_cpu = began_cpu
         self._recent: deque[EpisodeRow] = deque(maxlen=EPISODES_IN_MEAN)
@@ -177,6 +198,8 @@ class _Run:
     def _follow(self, tick: Tick) -> None:
         self._recent.extend(tick.finished)
         self._losses.extend(update.learned.loss for update in tick.updates)
+        if tick.evaluation:
+            self._on_note(evaluation_line(tick.env_step, tick.evaluation.episodes))
         now = time.perf_counter()
         due = now >= self._next_report
         if self._recorder:
@@ -197,6 +220,10 @@ class _Run:
                 recorder.append(transition_row(window, stored))
             for episode in tick.finished:
                 recorder.append(episode)
+            if tick.evaluation:
+                for episode in tick.evaluation.episodes:
+                    recorder.append(episode)
+                recorder.append(evaluation_row(tick.env_step, tick.evaluation))
             for update in tick.updates:
                 recorder.append(update_row(update, config, elapsed))
                 recorder.extend(sample_rows(update))

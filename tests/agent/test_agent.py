@@ -105,7 +105,7 @@ def test_learns_the_values_of_the_chain(settings):
     expected = np.array([[1.0, 0.9 * 2], [2.0, 0.0]])
     assert values(learner) == pytest.approx(expected, abs=0.15)
     assert learned.q_mean == pytest.approx(expected.mean(), abs=0.15)
-    assert learner.act_greedy(np.eye(2, dtype=np.float32)).tolist() == [1, 0]
+    assert learner.act_greedy(np.eye(2, dtype=np.float32)).actions.tolist() == [1, 0]
 
 
 @pytest.mark.parametrize(
@@ -253,9 +253,10 @@ def test_one_draw_serves_all_environments_and_the_next_differs():
 def test_evaluation_has_no_noise():
     learner = agent(noisy_sigma=20.0, actions=6)
     observations = np.random.default_rng(0).standard_normal((50, 2), dtype=np.float32)
-    first = learner.act_greedy(observations)
+    first, noise_draw = learner.act_greedy(observations)
+    assert noise_draw is None
     noisy = learner.act(observations, epsilon=0.0, rng=np.random.default_rng(0)).actions
-    assert learner.act_greedy(observations).tolist() == first.tolist()
+    assert learner.act_greedy(observations).actions.tolist() == first.tolist()
     assert noisy.tolist() != first.tolist()
     assert first.dtype == np.int64
     assert learner.online.noise_on
