@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from verdicts import CONTROL, BrokenMutantError, config_of, run_mutant
+from proving import config_of
+from verdicts import CONTROL, BrokenMutantError, run_mutant
 
 from rlaudit.errors import ReplayError
 from rlaudit.record import Recorder

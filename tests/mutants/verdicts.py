@@ -13,23 +13,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from rlaudit.auditing import CheckResult, run_checks
-from rlaudit.envs import resolve_env
-from rlaudit.errors import RlauditError
-from rlaudit.presets import resolve
-from rlaudit.sqlfiles import load_checks
-from rlaudit.store import open_for_reading
-from rlaudit.train import run_training
-
 FOLDER = Path(__file__).resolve().parent
-sys.path.insert(0, str(FOLDER))  # the family modules say "from mutant import mutant"
+sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]  # as pytest has it: families import mutant
 from mutant import MUTANTS, TINY, Mutant  # noqa: E402
+from proving import audit, config_of, sentences  # noqa: E402
+
+from rlaudit.store import open_for_reading  # noqa: E402
+from rlaudit.train import run_training  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from rlaudit.config import TrainConfig
-    from rlaudit.sqlfiles import CheckFile
+    from rlaudit.auditing import CheckResult
 
 _NOT_FAMILIES = ("mutant", "verdicts", "harness", "mutant_table")
 _MODULE_PREFIX = "mutants_of_"
@@ -149,16 +144,6 @@ def load_family(family: str) -> None:
         raise
 
 
-def config_of(settings: Mapping[str, Any]) -> TrainConfig:
-    """Return the configuration of ``settings``, as ``rlaudit train`` makes it."""
-    stated = dict(settings)
-    env = resolve_env(stated.pop("env"))
-    preset = stated.pop("preset", None)
-    return resolve(
-        env.name, atari=env.is_atari, preset=preset, from_flags=stated, from_env=env.implied
-    )
-
-
 def run_mutant(mutant: Mutant, log_path: Path, **settings: Any) -> Verdict:
     """Train with the bug in place, log to ``log_path``, and audit the log without it.
 
@@ -171,7 +156,7 @@ def run_mutant(mutant: Mutant, log_path: Path, **settings: Any) -> Verdict:
     started = time.perf_counter()
     died = _train(mutant, {**TINY, **mutant.settings, **settings}, log_path)
     steps = _steps_in(log_path, died)
-    results = audit(log_path)
+    results = audit(log_path, limit=_EXAMPLES)
     return Verdict(
         mutant=mutant,
         results=results,
@@ -209,28 +194,6 @@ def _steps_in(log_path: Path, died: str) -> int:
     if stored is None:
         raise BrokenMutantError(f"no transition was logged; {died or 'the run ended well'}")
     return max(stored, steps or 0)
-
-
-def audit(log_path: Path, checks: Iterable[CheckFile] | None = None) -> list[CheckResult]:
-    """Run all checks over a log; one that cannot be run at all is a result of status ``error``."""
-    chosen = list(load_checks() if checks is None else checks)
-    with open_for_reading(log_path) as log:
-        try:
-            return run_checks(log.con, chosen, limit=_EXAMPLES)
-        except RlauditError:
-            return [_run_alone(log.con, check) for check in chosen]
-
-
-def _run_alone(con: Any, check: CheckFile) -> CheckResult:
-    try:
-        return run_checks(con, [check], limit=_EXAMPLES)[0]
-    except RlauditError as error:
-        return CheckResult(check, "error", message=str(error))
-
-
-def sentences(result: CheckResult) -> list[str]:
-    """Return the diagnosis of each example of a failing check."""
-    return [result.diagnosis(example) for example in result.examples]
 
 
 def problems_of_control(verdict: Verdict) -> list[str]:
