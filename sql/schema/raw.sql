@@ -62,8 +62,9 @@ CREATE TABLE raw.episodes (
     episode_id BIGINT,         -- counts the episodes of a run in the order in which they began
     env_index INTEGER,         -- which of the parallel environments
     phase VARCHAR,             -- train or eval
-    start_step BIGINT,         -- agent step of its first action; where phase is eval, the step of
-    end_step BIGINT,           -- training that it was played after. And of its last action
+    -- Both steps of an eval episode are the step of training after which it was played.
+    start_step BIGINT,         -- agent step of its first action
+    end_step BIGINT,           -- agent step of its last action
     length INTEGER,            -- agent steps it took
     return_raw DOUBLE,         -- sum of the environment's rewards
     return_clipped DOUBLE,     -- sum of the rewards that were learned from
