@@ -4,6 +4,9 @@ import rlaudit
 
 with rlaudit.open("runs.duckdb") as log:
     frame = log.sql("SELECT beta, avg(loss) AS loss FROM updates GROUP BY beta")
+
+report = rlaudit.audit("runs.duckdb")
+assert report.clean, report
 """
 
 from __future__ import annotations
@@ -13,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from rlaudit.version import __version__
 
 if TYPE_CHECKING:
+    from rlaudit.auditing import audit
     from rlaudit.auditing import open_log as open  # noqa: A004 - rlaudit.open, as gzip.open
 
-__all__ = ["__version__", "open"]
+__all__ = ["__version__", "audit", "open"]
 
 
 def __getattr__(name: str) -> Any:
@@ -24,4 +28,8 @@ def __getattr__(name: str) -> Any:
         from rlaudit.auditing import open_log  # noqa: PLC0415
 
         return open_log
+    if name == "audit":
+        from rlaudit.auditing import audit  # noqa: PLC0415
+
+        return audit
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,7 +20,10 @@ A message says what happened and where; ``hint`` says what to do. The command li
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,6 +33,8 @@ EXIT_CLEAN = 0
 EXIT_FINDINGS = 1
 EXIT_FAILED = 2
 EXIT_INTERRUPTED = 130
+
+_PLACE = re.compile(r"(?P<path>.+?):(?P<line>\d+): (?P<message>.+)", re.DOTALL)
 
 
 class RlauditError(Exception):
@@ -86,6 +91,53 @@ class QueryError(RlauditError):
 
 class ReplayError(RlauditError):
     """A replay was asked for something that would corrupt it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that could not be done, while everything else was.
+
+    Attributes:
+        message: what is wrong, on one line and without the place.
+        hint: what to do; may be empty.
+        path: the SQL file that is at fault; None if it is no file of that kind.
+        line: the line in ``path``; None if none is known.
+        check: the name of the check that could not be run; "" if it concerns no check.
+        source: the log that could not be read or judged, as it was named; "" if it concerns none.
+
+    """
+
+    message: str
+    hint: str = ""
+    path: Path | None = None
+    line: int | None = None
+    check: str = ""
+    source: str = ""
+
+    @classmethod
+    def of(cls, error: Exception, *, check: str = "", source: str = "") -> Problem:
+        """Return ``error`` as data; the place at the start of a SqlFileError is taken out."""
+        text = " ".join(str(error).split())
+        found = _PLACE.match(text) if isinstance(error, SqlFileError) else None
+        return cls(
+            message=found["message"] if found else text,
+            hint=getattr(error, "hint", ""),
+            path=Path(found["path"]) if found else None,
+            line=int(found["line"]) if found else None,
+            check=check,
+            source=source,
+        )
+
+    @property
+    def place(self) -> str:
+        """``file:line`` of the SQL file, or "" if it is in none."""
+        if self.path is None:
+            return ""
+        return str(self.path) if self.line is None else f"{self.path}:{self.line}"
+
+    def __str__(self) -> str:
+        """Return place and message on one line; the hint is left to who prints it."""
+        return f"{self.place}: {self.message}" if self.place else self.message
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

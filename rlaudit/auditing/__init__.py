@@ -2,21 +2,53 @@
 
 from __future__ import annotations
 
-from rlaudit.auditing.checks import CheckResult, Status, run_checks
+from rlaudit.auditing.audits import audit, audit_log
+from rlaudit.auditing.baseline import write_baseline
+from rlaudit.auditing.checks import run_checks
 from rlaudit.auditing.duplicates import DuplicatedValue, GroupDuplicates, Nulls, duplicates_in
+from rlaudit.auditing.explain import Explanation, explain
 from rlaudit.auditing.frames import OpenLog, open_log
+from rlaudit.auditing.history import record_audit
+from rlaudit.auditing.lint import lint_checks
 from rlaudit.auditing.query import Rows, query
+from rlaudit.auditing.results import (
+    Accepted,
+    AuditReport,
+    CheckResult,
+    Finding,
+    RunSnapshot,
+    SourceReport,
+    Status,
+)
+from rlaudit.auditing.scripts import script_of
+from rlaudit.auditing.selecting import select_checks
+from rlaudit.auditing.skeleton import new_check
 
 __all__ = [
+    "Accepted",
+    "AuditReport",
     "CheckResult",
     "DuplicatedValue",
+    "Explanation",
+    "Finding",
     "GroupDuplicates",
     "Nulls",
     "OpenLog",
     "Rows",
+    "RunSnapshot",
+    "SourceReport",
     "Status",
+    "audit",
+    "audit_log",
     "duplicates_in",
+    "explain",
+    "lint_checks",
+    "new_check",
     "open_log",
     "query",
+    "record_audit",
     "run_checks",
+    "script_of",
+    "select_checks",
+    "write_baseline",
 ]

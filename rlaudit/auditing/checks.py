@@ -2,58 +2,32 @@
 
 The SQL of a check stands alone. What is added here: its parameters are bound, the shared tables
 that it needs are built once for all checks, it is restricted to the runs that it can judge, and
-its result is counted and cut to a few examples.
+its result is counted and cut to a few examples for each run.
 """
 
 from __future__ import annotations
 
-import math
-import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from rlaudit.auditing.diagnosis import fill
+from rlaudit.auditing.failures import file_error
+from rlaudit.auditing.results import CheckResult, Finding
 from rlaudit.auditing.scope import Scope
-from rlaudit.errors import SqlFileError
-from rlaudit.sqlfiles import FOUND, load_shared, verify_statement
+from rlaudit.auditing.shared import SharedTables
+from rlaudit.errors import Problem, RlauditError
+from rlaudit.sqlfiles import verify_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from duckdb import DuckDBPyConnection
 
-    from rlaudit.sqlfiles import CheckFile, SharedFile
+    from rlaudit.sqlfiles import CheckFile
 
-Status = Literal["pass", "fail", "not_applicable", "error"]
-
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
-
-
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """What one check found.
-
-    ``rows`` are the rows of its first table in the runs that it judged, ``groups`` how many
-    things were judged (see :func:`run_checks`), ``wrong`` how many of them are wrong, and
-    ``examples`` the first of those, each a mapping from column to value. ``found`` counts the wrong
-    rows by run. ``message`` says why a check does not apply, to which runs it does not, or how it
-    failed.
-    """
-
-    check: CheckFile
-    status: Status
-    rows: int = 0
-    groups: int = 0
-    wrong: int = 0
-    examples: tuple[Mapping[str, Any], ...] = field(default=())
-    found: Mapping[str | None, int] = field(default_factory=dict)
-    message: str = ""
-
-    def diagnosis(self, example: Mapping[str, Any]) -> str:
-        """Return the check's sentence with the figures of ``example``."""
-        values = {**example, FOUND: self.found.get(example["run_id"])}
-        return _PLACEHOLDER.sub(lambda found: _figure(values[found[1]]), self.check.diagnosis)
+    Progress = Callable[[int, int, str, str], object]
+    """Called with checks done, checks in all, the check about to run ("" at the end), the source"""
 
 
 def run_checks(
@@ -62,13 +36,15 @@ def run_checks(
     *,
     run: str | None = None,
     limit: int = 10,
+    source: str = "",
+    on_progress: Progress | None = None,
 ) -> list[CheckResult]:
     """Run ``checks`` over the log behind ``con`` and return one result each, in their order.
 
     ``con`` is an in-memory connection to which the log is attached, as
     :func:`rlaudit.store.open_for_reading` gives it; temporary tables and a schema ``shared`` are
-    made in it. ``run`` restricts all checks to one run, ``limit`` bounds the examples of
-    each (0: all of them).
+    made in it. ``run`` restricts all checks to one run, ``limit`` bounds the examples of each run
+    (0: all of them), and ``source`` is how findings name the log.
 
     A check does not apply where one of its tables has no rows for a run, or where something that
     it requires is not stated. ``groups`` is counted without a second pass over the log: the rows
@@ -76,118 +52,113 @@ def run_checks(
     else the rows of the table that its header counts; else, for a check whose grain is the run,
     the judged runs.
 
-    Raises :class:`SqlFileError` for a check that breaks its format, and :class:`UsageError` for a
-    run that the log does not have. A check whose query fails is a result with status ``error``.
+    A check that breaks its format, or whose query fails, is a result with status ``error``.
+    Raises :class:`UsageError` for a run that the log does not have.
     """
     scope = Scope(con, checks, run)
-    shared = _SharedTables(con, run)
-    return [_run(con, check, scope, shared, limit) for check in checks]
+    shared = SharedTables(con, run)
+    results = []
+    for done, check in enumerate(checks):
+        if on_progress is not None:
+            on_progress(done, len(checks), check.name, source)
+        shared.keep_for(checks[done:])
+        results.append(_run(con, check, scope, shared, limit=limit, source=source))
+    if on_progress is not None:
+        on_progress(len(checks), len(checks), "", source)
+    return results
 
 
 def _run(
-    con: DuckDBPyConnection, check: CheckFile, scope: Scope, shared: _SharedTables, limit: int
+    con: DuckDBPyConnection,
+    check: CheckFile,
+    scope: Scope,
+    shared: SharedTables,
+    *,
+    limit: int,
+    source: str,
 ) -> CheckResult:
-    verify_statement(check, con)
-    runs, message = scope.judged(check)
-    if not runs:
-        return CheckResult(check, "not_applicable", message=message)
     try:
-        for name in check.needs:
-            shared.build(name)
-        _find(con, check, None if scope.covers_all(check, runs) else runs)
-        columns = [row[0] for row in con.execute("DESCRIBE findings_of_check").fetchall()]
+        verify_statement(check, con)
+        runs, message = scope.judged(check)
+        if not runs:
+            return CheckResult(check, "not_applicable", message=message)
+        shared.build_for(check)
+        columns = _define(con, check)
         check.check_columns(columns)
-        extra = "sum(copies - 1)" if "copies" in columns else "NULL"
-        counted = con.execute(
-            f"SELECT run_id, count(*), {extra} FROM findings_of_check GROUP BY run_id"  # noqa: S608 - one of two constants
-        ).fetchall()
-        examples = _examples(con, check, columns, limit)
-    except duckdb.Error as error:
-        return CheckResult(check, "error", message=str(error).splitlines()[0])
+        _find(con, None if scope.covers_all(check, runs) else runs)
+        findings = _findings(con, check, columns, limit, source)
+        copies = _further_copies(con) if "copies" in columns else None
+    except (duckdb.Error, RlauditError) as error:
+        found = file_error(check.path, error) if isinstance(error, duckdb.Error) else error
+        problem = Problem.of(found, check=check.name, source=source)
+        return CheckResult(check, "error", message=str(problem), problem=problem)
     return CheckResult(
         check,
-        "fail" if counted else "pass",
+        "fail" if findings else "pass",
         rows=scope.rows(check.reads[0], runs),
-        groups=_groups(check, scope, runs, columns, sum(int(row[2] or 0) for row in counted)),
-        wrong=sum(row[1] for row in counted),
-        examples=examples,
-        found={row[0]: row[1] for row in counted},
+        groups=_groups(check, scope, runs, copies),
+        judged=tuple(runs),
+        findings=findings,
         message=message,
     )
 
 
-def _find(con: DuckDBPyConnection, check: CheckFile, runs: list[str | None] | None) -> None:
-    """Put the rows that ``check`` returns for ``runs`` (None: all) into a temporary table."""
+def _define(con: DuckDBPyConnection, check: CheckFile) -> list[str]:
+    """Make ``check`` a view, its parameters bound, and return its columns."""
     for param in check.params:
         con.execute(f"SET VARIABLE {param.name} = CAST(? AS {param.type})", [param.default])
-    con.execute(f"CREATE OR REPLACE TEMP VIEW current_check AS {check.sql}")
-    only = "" if runs is None else f"WHERE run_id IN ({', '.join('?' * len(runs))})"
+    try:
+        con.execute(f"CREATE OR REPLACE TEMP VIEW current_check AS {check.sql}")
+    except duckdb.Error as error:
+        raise file_error(check.path, error, binding=True) from error
+    return [row[0] for row in con.execute("DESCRIBE current_check").fetchall()]
+
+
+def _find(con: DuckDBPyConnection, runs: list[str | None] | None) -> None:
+    """Put the rows that the check returns for ``runs`` (None: all) into a temporary table."""
+    named = [] if runs is None else [run for run in runs if run is not None]
+    only = "" if runs is None else f"WHERE run_id IN ({', '.join('?' * len(named)) or 'NULL'})"
+    unnamed = " OR run_id IS NULL" if runs is not None and None in runs else ""
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE findings_of_check AS FROM current_check {only}", runs or []
+        f"CREATE OR REPLACE TEMP TABLE findings_of_check AS FROM current_check {only}{unnamed}",
+        named,
     )
 
 
-def _examples(
-    con: DuckDBPyConnection, check: CheckFile, columns: list[str], limit: int
-) -> tuple[Mapping[str, Any], ...]:
-    order = ", ".join(f'"{column}"' for column in check.grain)
-    rows = con.execute(
-        f"FROM findings_of_check ORDER BY {order} LIMIT ?",
-        [limit or None],
+def _findings(
+    con: DuckDBPyConnection, check: CheckFile, columns: list[str], limit: int, source: str
+) -> tuple[Finding, ...]:
+    counted = con.execute(
+        "SELECT run_id, count(*) FROM findings_of_check GROUP BY run_id ORDER BY run_id"
     ).fetchall()
-    return tuple(dict(zip(columns, row, strict=True)) for row in rows)
+    if not counted:
+        return ()
+    order = ", ".join(f'"{column}"' for column in check.grain)
+    bound = f"QUALIFY row_number() OVER (PARTITION BY run_id ORDER BY {order}) <= ?"
+    rows = con.execute(
+        f"FROM findings_of_check {bound if limit else ''} ORDER BY {order}",
+        [limit] if limit else [],
+    ).fetchall()
+    examples: dict[str | None, list[dict[str, Any]]] = {run: [] for run, _ in counted}
+    for row in rows:
+        example = dict(zip(columns, row, strict=True))
+        examples[example["run_id"]].append(example)
+    return tuple(
+        Finding(
+            check, source, run, count, fill(check, examples[run][0], count), tuple(examples[run])
+        )
+        for run, count in counted
+    )
 
 
-def _groups(
-    check: CheckFile,
-    scope: Scope,
-    runs: list[str | None],
-    columns: list[str],
-    extra_copies: int,
-) -> int:
+def _further_copies(con: DuckDBPyConnection) -> int:
+    found = con.execute("SELECT sum(copies - 1) FROM findings_of_check").fetchall()
+    return int(found[0][0] or 0)
+
+
+def _groups(check: CheckFile, scope: Scope, runs: list[str | None], copies: int | None) -> int:
     if check.counted:
         return scope.rows(check.counted, runs)
-    if "copies" in columns:
-        return scope.rows(check.reads[0], runs) - extra_copies
+    if copies is not None:
+        return scope.rows(check.reads[0], runs) - copies
     return len(runs) if check.grain == ("run_id",) else scope.rows(check.reads[0], runs)
-
-
-class _SharedTables:
-    """Builds each shared table once, in schema ``shared``, for one run or for all."""
-
-    def __init__(self, con: DuckDBPyConnection, run: str | None) -> None:
-        self._con = con
-        self._run = run
-        self._files = load_shared()
-        self._built: set[str] = set()
-
-    def build(self, name: str) -> None:
-        if name in self._built:
-            return
-        file = self._files[name]
-        for needed in file.needs:
-            self.build(needed)
-        self._create(file)
-        self._built.add(name)
-
-    def _create(self, file: SharedFile) -> None:
-        verify_statement(file, self._con)
-        only = "" if self._run is None else "WHERE run_id = ?"
-        try:
-            self._con.execute("CREATE SCHEMA IF NOT EXISTS shared")
-            self._con.execute(f"CREATE OR REPLACE TEMP VIEW current_shared AS {file.sql}")
-            self._con.execute(
-                f'CREATE OR REPLACE TABLE shared."{file.name}" AS FROM current_shared {only}',
-                [] if self._run is None else [self._run],
-            )
-        except duckdb.Error as error:
-            raise SqlFileError(f"{file.path}:1: {str(error).splitlines()[0]}") from error
-
-
-def _figure(value: object) -> str:
-    """Return ``value`` as a person writes it in a sentence."""
-    if value is None:
-        return "unknown"
-    if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1e4 or not math.isfinite(value) else f"{value:,.0f}"
-    return str(value)

@@ -15,6 +15,7 @@ from rlaudit.sqlfiles.model import (
 )
 from rlaudit.sqlfiles.parse import parse_check, parse_shared
 from rlaudit.sqlfiles.statement import verify_statement
+from rlaudit.sqlfiles.text import statement_of
 
 __all__ = [
     "FOUND",
@@ -30,5 +31,6 @@ __all__ = [
     "parse_shared",
     "read_sql",
     "sql_root",
+    "statement_of",
     "verify_statement",
 ]

@@ -8,7 +8,7 @@ import pytest
 from checking import CHECKS, INDEPENDENT, STRATIFIED, failing, result_of, results_of
 
 from rlaudit.auditing import run_checks
-from rlaudit.errors import SqlFileError, UsageError
+from rlaudit.errors import UsageError
 
 
 def test_an_empty_log_passes_nothing(tiny_log):
@@ -97,21 +97,33 @@ def test_a_query_that_fails_is_an_error_and_the_others_go_on(tiny_log):
     assert second.status == "pass"
 
 
+def refused(log, check):
+    """Return the problem of a check that breaks its format, after seeing that others go on."""
+    first, second = run_checks(log.con, [check, CHECKS["duplicate_run_ids"]])
+    assert (first.status, second.status) == ("error", "pass")
+    assert first.message == str(first.problem)
+    assert first.problem.check == check.name
+    return first.problem
+
+
 def test_a_diagnosis_without_its_column_is_refused(tiny_log):
     tiny_log.add_run()
-    with pytest.raises(SqlFileError, match=r"duplicate_run_ids\.sql:\d+: .*'processes'"):
-        run_checks(tiny_log.con, [edited("AS processes", "AS process")])
+    problem = refused(tiny_log, edited("AS processes", "AS process"))
+    assert problem.path == CHECKS["duplicate_run_ids"].path
+    assert problem.line == CHECKS["duplicate_run_ids"].diagnosis_line
+    assert "'processes'" in problem.message
+    assert problem.hint == "did you mean 'process'?"
 
 
 def test_a_second_statement_is_refused(tiny_log):
     tiny_log.add_run()
-    with pytest.raises(SqlFileError, match="2 statements"):
-        run_checks(tiny_log.con, [edited("HAVING count(*) > 1", "; DROP TABLE raw.runs")])
+    problem = refused(tiny_log, edited("HAVING count(*) > 1", "; DROP TABLE raw.runs"))
+    assert "2 statements" in problem.message
     assert tiny_log.con.execute("SELECT count(*) FROM raw.runs").fetchone() == (1,)
 
 
 def test_a_table_that_is_not_there_is_refused_with_the_nearest(tiny_log):
-    check = replace(CHECKS["duplicate_run_ids"], reads=("raw.run",))
-    with pytest.raises(SqlFileError, match=r"reads raw\.run,") as caught:
-        run_checks(tiny_log.con, [check])
-    assert caught.value.hint == "did you mean 'raw.runs'?"
+    tiny_log.add_run()
+    problem = refused(tiny_log, replace(CHECKS["duplicate_run_ids"], reads=("raw.run",)))
+    assert "reads raw.run," in problem.message
+    assert problem.hint == "did you mean 'raw.runs'?"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from rlaudit.auditing import CheckResult, DuplicatedValue, GroupDuplicates
+from rlaudit.auditing import CheckResult, DuplicatedValue, Finding, GroupDuplicates
 from rlaudit.render.checks import write_checks
 from rlaudit.render.groups import write_groups
 from rlaudit.sqlfiles import load_checks
@@ -29,8 +29,7 @@ RESULTS = [
         "fail",
         rows=12_345_678,
         groups=12_345_600,
-        wrong=78,
-        examples=(EXAMPLE,),
+        findings=(Finding(CHECKS["duplicate_episodes"], "a", "[red]r1", 78, "", (EXAMPLE,)),),
     ),
     CheckResult(CHECKS["excess_repeats_uniform"], "not_applicable", message="config.x is y"),
     CheckResult(CHECKS["duplicate_samples"], "error", message="out of memory"),

@@ -1,0 +1,47 @@
+"""Choose checks by name, family or pattern."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from rlaudit.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rlaudit.sqlfiles import CheckFile
+
+
+def select_checks(
+    checks: Sequence[CheckFile], select: Sequence[str] = (), ignore: Sequence[str] = ()
+) -> tuple[CheckFile, ...]:
+    """Return the checks that ``select`` names (all, if it is empty) less those of ``ignore``.
+
+    An entry is the name of a check, a family, or a pattern with ``*``, ``?`` or ``[...]`` over
+    either; several may stand in one entry, separated by commas.
+
+    Raises :class:`UsageError` for an entry that matches nothing, and if nothing is left.
+    """
+    wanted = _matched(checks, select) if select else {check.name for check in checks}
+    left = wanted - _matched(checks, ignore)
+    if checks and not left:
+        raise UsageError("no check is selected", hint="what --select names, --ignore leaves out")
+    return tuple(check for check in checks if check.name in left)
+
+
+def _matched(checks: Sequence[CheckFile], entries: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for entry in (part.strip() for text in entries for part in text.split(",")):
+        names = {
+            check.name
+            for check in checks
+            if fnmatchcase(check.name, entry) or fnmatchcase(check.family, entry)
+        }
+        if not names:
+            known = {check.name for check in checks} | {check.family for check in checks}
+            raise UsageError(
+                f"no check or family is called {entry!r}", hint=did_you_mean(entry, known)
+            )
+        found |= names
+    return found

@@ -1,0 +1,48 @@
+"""The SQL of a file without its header and comments: what it reads, and what it is."""
+
+from __future__ import annotations
+
+import re
+
+_COMMENT_OR_QUOTED = re.compile(r"""--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*\"""", re.DOTALL)
+_PARAMETER = re.compile(r"""\bgetvariable\s*\(\s*'([^']*)'\s*\)""", re.IGNORECASE)
+_TABLE = re.compile(r"""\b(raw|shared)\s*\.\s*"?(\w+)"?""", re.IGNORECASE)
+
+
+def without_comments(sql: str) -> str:
+    """Return ``sql`` with each character of its comments replaced by a blank."""
+
+    def blank(found: re.Match[str]) -> str:
+        text = found[0]
+        return re.sub(r"[^\n]", " ", text) if text.startswith(("--", "/*")) else text
+
+    return _COMMENT_OR_QUOTED.sub(blank, sql)
+
+
+def statement_of(sql: str) -> str:
+    """Return the one statement of a file: without its header and without a semicolon."""
+    lines = sql.splitlines()
+    while lines and (lines[0].startswith("--") or not lines[0].strip()):
+        del lines[0]
+    kept = "\n".join(lines)
+    end = len(without_comments(kept).rstrip().rstrip(";").rstrip())
+    return kept[:end]
+
+
+def parameters_read(sql: str) -> dict[str, int]:
+    """Return the names that ``sql`` passes to ``getvariable``, each with its first line."""
+    code = without_comments(sql)
+    found: dict[str, int] = {}
+    for match in _PARAMETER.finditer(code):
+        found.setdefault(match[1].lower(), code.count("\n", 0, match.start()) + 1)
+    return found
+
+
+def tables_named(sql: str, schema: str) -> dict[str, int]:
+    """Return the tables that ``sql`` names in ``schema`` (raw or shared), with the first line."""
+    code = without_comments(sql)
+    found: dict[str, int] = {}
+    for match in _TABLE.finditer(code):
+        if match[1].lower() == schema:
+            found.setdefault(match[2].lower(), code.count("\n", 0, match.start()) + 1)
+    return found
