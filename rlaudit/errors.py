@@ -11,6 +11,7 @@
     │   └── SchemaVersionError   the log was written by another version of the schema
     ├── RunExistsError           the run id is already in the log
     ├── SqlFileError             a file in sql/ (or a user's folder) breaks its format
+    ├── CheckpointError          a checkpoint that is damaged, or that no run can go on from
     ├── QueryError               a query that DuckDB refuses, or that ran past its limit
     └── ReplayError              a replay was asked for something that would corrupt it
 
@@ -83,6 +84,10 @@ class RunExistsError(RlauditError):
 
 class SqlFileError(RlauditError):
     """A SQL file that breaks its format; the message begins with ``file:line``."""
+
+
+class CheckpointError(RlauditError):
+    """A checkpoint that is damaged, or that this run cannot go on from."""
 
 
 class QueryError(RlauditError):

@@ -79,15 +79,19 @@ def _run(
 ) -> CheckResult:
     try:
         verify_statement(check, con)
-        runs, message = scope.judged(check)
+        judged = scope.judged(check)
+        runs = judged.runs
         if not runs:
-            return CheckResult(check, "not_applicable", message=message)
+            return CheckResult(
+                check, "not_applicable", skipped=judged.skipped, message=judged.message
+            )
         shared.build_for(check)
         columns = _define(con, check)
         check.check_columns(columns)
         _find(con, None if scope.covers_all(check, runs) else runs)
         findings = _findings(con, check, columns, limit, source)
         copies = _further_copies(con) if "copies" in columns else None
+        rows, groups = scope.rows(check, check.reads[0], runs), _groups(check, scope, runs, copies)
     except (duckdb.Error, RlauditError) as error:
         found = file_error(check.path, error) if isinstance(error, duckdb.Error) else error
         problem = Problem.of(found, check=check.name, source=source)
@@ -95,11 +99,12 @@ def _run(
     return CheckResult(
         check,
         "fail" if findings else "pass",
-        rows=scope.rows(check.reads[0], runs),
-        groups=_groups(check, scope, runs, copies),
+        rows=rows,
+        groups=groups,
         judged=tuple(runs),
+        skipped=judged.skipped,
         findings=findings,
-        message=message,
+        message=judged.message,
     )
 
 
@@ -158,7 +163,7 @@ def _further_copies(con: DuckDBPyConnection) -> int:
 
 def _groups(check: CheckFile, scope: Scope, runs: list[str | None], copies: int | None) -> int:
     if check.counted:
-        return scope.rows(check.counted, runs)
+        return scope.rows(check, check.counted, runs)
     if copies is not None:
-        return scope.rows(check.reads[0], runs) - copies
-    return len(runs) if check.grain == ("run_id",) else scope.rows(check.reads[0], runs)
+        return scope.rows(check, check.reads[0], runs) - copies
+    return len(runs) if check.grain == ("run_id",) else scope.rows(check, check.reads[0], runs)

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rlaudit.errors import SqlFileError, UsageError, did_you_mean
+from rlaudit.errors import UsageError, did_you_mean
+from rlaudit.store import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from duckdb import DuckDBPyConnection
 
     from rlaudit.sqlfiles import CheckFile, Requirement
 
 _RUN_TABLES = ("raw.runs", "raw.segments", "raw.episodes", "raw.updates")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The runs that a check can judge, and the others, each with the reason.
+
+    ``message`` says the latter in a sentence, or why no run can be judged; "" if all can.
+    """
+
+    runs: list[str | None]
+    skipped: Mapping[str | None, str] = field(default_factory=dict)
+    message: str = ""
 
 
 class Scope:
@@ -36,40 +50,43 @@ class Scope:
         if run is not None:
             self._refuse_unknown(run)
 
-    def rows(self, table: str, runs: Collection[str | None]) -> int:
-        """Return how many rows of ``table`` belong to ``runs``."""
-        counts = self._counts(table)[""]
+    def rows(self, check: CheckFile, table: str, runs: Collection[str | None]) -> int:
+        """Return how many rows of ``table``, which ``check`` counts, belong to ``runs``."""
+        counts = self._counts(check, table, key="groups")[""]
         return sum(counts.get(run, 0) for run in runs)
 
-    def judged(self, check: CheckFile) -> tuple[list[str | None], str]:
-        """Return the runs that ``check`` can judge, and why not the others ("" if all)."""
-        present = [self._counts(table)[""] for table in check.reads]
+    def judged(self, check: CheckFile) -> Judged:
+        """Return which runs ``check`` can judge.
+
+        Raises :class:`SqlFileError` if it reads or requires what the log does not have at all.
+        """
+        present = [self._counts(check, table)[""] for table in check.reads]
         runs = (
             [self._run]
             if self._run is not None
             else sorted(set[str | None]().union(*present), key=str)
         )
         if not any(present):
-            return [], f"{check.reads[0]} has no rows"
+            return Judged([], message=f"{check.reads[0]} has no rows")
         reasons = {run: self._missing(check, run) for run in runs}
         judged = [run for run in runs if not reasons[run]]
-        left = Counter(reason for reason in reasons.values() if reason)
-        if not left:
-            return judged, ""
-        reason = left.most_common(1)[0][0]
-        if not judged:
-            return [], reason
-        return judged, f"not applicable to {left.total()} of {len(runs)} runs: {reason}"
+        skipped = {run: reason for run, reason in reasons.items() if reason}
+        if not skipped:
+            return Judged(judged)
+        reason = Counter(skipped.values()).most_common(1)[0][0]
+        if judged:
+            reason = f"not applicable to {len(skipped)} of {len(runs)} runs: {reason}"
+        return Judged(judged, skipped, reason)
 
     def covers_all(self, check: CheckFile, runs: Collection[str | None]) -> bool:
         """Say whether ``runs`` are all the runs that stand in the tables of ``check``."""
         return self._run is None and all(
-            self._counts(table)[""].keys() <= set(runs) for table in check.reads
+            self._counts(check, table)[""].keys() <= set(runs) for table in check.reads
         )
 
     def _missing(self, check: CheckFile, run: str | None) -> str:
         for table in check.reads:
-            if not self._counts(table)[""].get(run):
+            if not self._counts(check, table)[""].get(run):
                 return f"{table} has no rows"
         for requirement in check.requires:
             if requirement.is_setting:
@@ -101,34 +118,49 @@ class Scope:
         return {run: config for run, config in stated.items() if isinstance(config, dict)}
 
     def _column_values(self, check: CheckFile, requirement: Requirement) -> dict[str | None, int]:
-        table = self._counts(f"raw.{requirement.owner}")
-        if requirement.term not in table:
-            raise SqlFileError(
-                f"{check.path}:1: requires {requirement}, and the table has no such column",
-                hint=did_you_mean(requirement.term, [column for column in table if column]),
+        table = _table_of(requirement, check)
+        counts = self._counts(check, table, key="requires")
+        if requirement.term not in counts:
+            raise check.fail(
+                "requires",
+                f"requires {requirement}, and {table} has no such column",
+                hint=did_you_mean(requirement.term, self._columns(table)),
             )
-        return table[requirement.term]
+        return counts[requirement.term]
 
-    def _counts(self, table: str) -> dict[str, dict[str | None, int]]:
-        """Return rows by run under the column "", and non-NULL values by run for each column."""
+    def _counts(
+        self, check: CheckFile, table: str, *, key: str = "reads"
+    ) -> dict[str, dict[str | None, int]]:
+        """Return rows by run under the column "", and non-NULL values by run for each column.
+
+        ``key`` is where ``check`` names the table, for the error if there is none.
+        """
         if table not in self._values:
-            self._values[table] = self._count(table)
+            columns = self._columns(table)
+            if not columns:
+                raise check.fail(
+                    key,
+                    f"{key} {table}, which this log does not have",
+                    hint=did_you_mean(table, self._tables()),
+                )
+            if "run_id" not in columns:
+                raise check.fail(key, f"{key} {table}, which has no column run_id")
+            self._values[table] = self._count(table, columns)
         return self._values[table]
 
-    def _count(self, table: str) -> dict[str, dict[str | None, int]]:
-        exists = self._columns(table)
-        wanted = sorted(self._wanted.get(table.removeprefix("raw."), set()) & set(exists))
+    def _count(self, table: str, columns: list[str]) -> dict[str, dict[str | None, int]]:
+        wanted = sorted(self._wanted.get(table, set()) & set(columns))
         counts = "".join(f', count("{column}")' for column in wanted)
         only = "" if self._run is None else "WHERE run_id = ?"
+        quoted = ".".join(f'"{part}"' for part in table.split("."))
         rows = self._con.execute(
-            f"SELECT run_id, count(*){counts} FROM {table} {only} GROUP BY run_id",  # noqa: S608 - names were found in the catalogue
+            f"SELECT run_id, count(*){counts} FROM {quoted} {only} GROUP BY run_id",  # noqa: S608 - names were found in the catalogue
             [] if self._run is None else [self._run],
         ).fetchall()
-        found: dict[str, dict[str | None, int]] = {
+        return {
             column: {row[0]: row[position] for row in rows}
             for position, column in enumerate(["", *wanted], start=1)
         }
-        return found
 
     def _columns(self, table: str) -> list[str]:
         schema, _, name = table.rpartition(".")
@@ -139,19 +171,16 @@ class Scope:
             """,
             [schema or "main", name],
         ).fetchall()
-        if not found:
-            known = self._con.execute(
-                """
-                SELECT if(schema_name = 'main', '', schema_name || '.') || table_name
-                FROM (SELECT DISTINCT schema_name, table_name FROM duckdb_columns()
-                      WHERE database_name = current_database() AND NOT internal)
-                """
-            ).fetchall()
-            raise SqlFileError(
-                f"a check reads {table}, which this log does not have",
-                hint=did_you_mean(table, [row[0] for row in known]),
-            )
         return [row[0] for row in found]
+
+    def _tables(self) -> list[str]:
+        known = self._con.execute(
+            """
+            SELECT DISTINCT if(schema_name = 'main', '', schema_name || '.') || table_name
+            FROM duckdb_columns() WHERE database_name = current_database() AND NOT internal
+            """
+        ).fetchall()
+        return [row[0] for row in known]
 
     def _refuse_unknown(self, run: str) -> None:
         union = " UNION ".join(f"SELECT run_id FROM {table}" for table in _RUN_TABLES)  # noqa: S608 - constants
@@ -168,5 +197,11 @@ def _columns_wanted(checks: Iterable[CheckFile]) -> dict[str, set[str]]:
     for check in checks:
         for requirement in check.requires:
             if not requirement.is_setting:
-                wanted.setdefault(requirement.owner, set()).add(requirement.term)
+                wanted.setdefault(_table_of(requirement, check), set()).add(requirement.term)
     return wanted
+
+
+def _table_of(requirement: Requirement, check: CheckFile) -> str:
+    """Return the table that a requirement means: the view only where the check reads the view."""
+    owner = requirement.owner
+    return f"raw.{owner}" if owner in TABLES and owner not in check.reads else owner

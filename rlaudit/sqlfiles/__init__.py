@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rlaudit.sqlfiles.find import load_checks, load_shared
+from rlaudit.sqlfiles.find import load_checks, load_shared, read_checks
 from rlaudit.sqlfiles.locate import read_sql, sql_root
 from rlaudit.sqlfiles.model import (
     FOUND,
@@ -29,6 +29,7 @@ __all__ = [
     "load_shared",
     "parse_check",
     "parse_shared",
+    "read_checks",
     "read_sql",
     "sql_root",
     "statement_of",

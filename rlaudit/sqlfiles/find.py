@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from rlaudit.errors import SqlFileError, did_you_mean
+from rlaudit.errors import Problem, SqlFileError, did_you_mean
 from rlaudit.sqlfiles.locate import sql_root
 from rlaudit.sqlfiles.model import CheckFile, SharedFile
 from rlaudit.sqlfiles.parse import parse_check, parse_shared, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
 _File = TypeVar("_File", CheckFile, SharedFile)
@@ -22,19 +22,43 @@ def load_checks(*folders: Path) -> tuple[CheckFile, ...]:
     Raises :class:`SqlFileError` for a file that breaks the format, for two files of one name,
     for a folder without checks, and for a check that needs a table that ``sql/shared`` lacks.
     """
+    checks, errors = _collect(folders or (sql_root() / "checks",))
+    if errors:
+        raise errors[0]
+    return checks
+
+
+def read_checks(*folders: Path) -> tuple[tuple[CheckFile, ...], tuple[Problem, ...]]:
+    """Return what :func:`load_checks` does, and the files that it would refuse as problems.
+
+    Of two files of one name the first stays: that of the folder named first.
+    """
+    checks, errors = _collect(folders or (sql_root() / "checks",))
+    return checks, tuple(Problem.of(error) for error in errors)
+
+
+def _collect(folders: Sequence[Path]) -> tuple[tuple[CheckFile, ...], list[SqlFileError]]:
     checks: dict[str, CheckFile] = {}
-    for folder in folders or (sql_root() / "checks",):
-        _load(folder, parse_check, checks)
+    errors: list[SqlFileError] = []
+    for folder in folders:
+        _load(folder, parse_check, checks, errors)
     shared = load_shared()
-    for check in checks.values():
-        _check_needs(check, shared)
-    return tuple(sorted(checks.values(), key=lambda check: (check.family, check.name)))
+    for check in list(checks.values()):
+        try:
+            _check_needs(check, shared)
+        except SqlFileError as error:
+            errors.append(error)
+            del checks[check.name]
+    return tuple(sorted(checks.values(), key=lambda check: (check.family, check.name))), errors
 
 
 def load_shared(folder: Path | None = None) -> dict[str, SharedFile]:
     """Return the shared tables of ``folder`` by name, each after those that it needs."""
     found: dict[str, SharedFile] = {}
-    _load(folder or sql_root() / "shared", parse_shared, found)
+    errors: list[SqlFileError] = []
+    _load(folder or sql_root() / "shared", parse_shared, found, errors)
+    if errors:
+        raise errors[0]
     ordered: dict[str, SharedFile] = {}
     for file in found.values():
         _check_needs(file, found)
@@ -42,25 +66,36 @@ def load_shared(folder: Path | None = None) -> dict[str, SharedFile]:
     return ordered
 
 
-def _load(folder: Path, parse: Callable[[str, Path], _File], into: dict[str, _File]) -> None:
+def _load(
+    folder: Path,
+    parse: Callable[[str, Path], _File],
+    into: dict[str, _File],
+    errors: list[SqlFileError],
+) -> None:
+    """Add the files of ``folder`` to ``into``, and what is wrong with others to ``errors``."""
     paths = sorted(folder.rglob("*.sql"))
     if not paths:
-        raise SqlFileError(f"{folder}:1: no .sql file in this folder or below")
+        what = "no .sql file in this folder or below" if folder.is_dir() else "no such folder"
+        errors.append(SqlFileError(f"{folder}:1: {what}"))
     for path in paths:
-        file = parse(read_text(path), path)
+        try:
+            file = parse(read_text(path), path)
+        except SqlFileError as error:
+            errors.append(error)
+            continue
         if file.name in into:
-            raise SqlFileError(
-                f"{path}:1: the name {file.name!r} is taken by {into[file.name].path}",
-                hint="rename one of the two files",
-            )
-        into[file.name] = file
+            taken = f"{path}:1: the name {file.name!r} is taken by {into[file.name].path}"
+            errors.append(SqlFileError(taken, hint="rename one of the two files"))
+        else:
+            into[file.name] = file
 
 
 def _check_needs(file: CheckFile | SharedFile, shared: Iterable[str]) -> None:
+    line = file.lines.get("needs", 1) if isinstance(file, CheckFile) else 1
     for name in file.needs:
         if name not in shared:
             raise SqlFileError(
-                f"{file.path}:1: needs {name!r}, which is no file in sql/shared",
+                f"{file.path}:{line}: needs {name!r}, which is no file in sql/shared",
                 hint=did_you_mean(name, shared),
             )
 

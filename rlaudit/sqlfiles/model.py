@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from rlaudit.errors import SqlFileError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 Severity = Literal["error", "warning"]
@@ -34,7 +34,8 @@ class Requirement:
     """What a log must state before a check can judge it.
 
     ``config.KEY`` must be in the run's settings, and equal one of ``allowed`` if that is given;
-    ``TABLE.COLUMN`` must have a value in at least one of the run's rows.
+    ``TABLE.COLUMN`` must have a value in at least one of the run's rows. TABLE is the view if the
+    check reads the view, else the table in ``raw``; ``raw.TABLE.COLUMN`` says which.
     """
 
     owner: str
@@ -70,6 +71,7 @@ class CheckFile:
 
     ``groups`` names in the plural what is judged, and ``counted`` the table whose rows are its
     number; without it they are the rows of ``reads[0]`` less the further copies that were found.
+    ``lines`` says where each key of the header stands.
     ``assumes``, ``threshold`` and ``false_alarms`` are sentences, empty for a check that no legal
     log can fail. ``incremental`` is the id by which new rows can be judged without older ones.
     """
@@ -86,7 +88,6 @@ class CheckFile:
     requires: tuple[Requirement, ...]
     params: tuple[Param, ...]
     diagnosis: str
-    diagnosis_line: int
     why: str
     assumes: str
     threshold: str
@@ -95,6 +96,16 @@ class CheckFile:
     cites: str
     path: Path
     sql: str
+    lines: Mapping[str, int]
+
+    @property
+    def diagnosis_line(self) -> int:
+        """The line on which the diagnosis begins."""
+        return self.lines["diagnosis"]
+
+    def fail(self, key: str, message: str, *, hint: str = "") -> SqlFileError:
+        """Return an error that points to the line of ``key``, or to line 1 if it is absent."""
+        return SqlFileError(f"{self.path}:{self.lines.get(key, 1)}: {message}", hint=hint)
 
     @property
     def placeholders(self) -> tuple[str, ...]:
@@ -105,8 +116,8 @@ class CheckFile:
         """Raise :class:`SqlFileError` if grain or diagnosis name what the SELECT lacks."""
         for name in (*self.grain, *self.placeholders):
             if name not in columns:
-                raise SqlFileError(
-                    f"{self.path}:{self.diagnosis_line}: "
+                raise self.fail(
+                    "diagnosis",
                     f"grain or diagnosis names {name!r}, which is no column of the result",
                     hint=did_you_mean(name, columns),
                 )

@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING, cast
 from rlaudit.errors import SqlFileError, did_you_mean
 from rlaudit.sqlfiles.headers import Header, parse_header
 from rlaudit.sqlfiles.model import CheckFile, Param, ParamValue, Requirement, Severity, SharedFile
+from rlaudit.sqlfiles.text import parameters_read, tables_named
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +58,9 @@ _INCREMENTS = ("update_id", "transition_id", "episode_id")
 _SHARED_REQUIRED = ("name", "title", "reads")
 _SEVERITIES = ("error", "warning")
 _PARAM = re.compile(r"(?P<name>[a-z_]\w*) +(?P<type>[A-Z]+) *= *(?P<default>.+)$")
-_REQUIREMENT = re.compile(r"(?P<owner>[a-z_]+)\.(?P<term>[a-z_]\w*)(?: *= *(?P<allowed>.+))?$")
+_REQUIREMENT = re.compile(
+    r"(?P<owner>[a-z_]\w*(?:\.[a-z_]\w*)?)\.(?P<term>[a-z_]\w*)(?: *= *(?P<allowed>.+))?$"
+)
 _TYPES = {"BIGINT": int, "DOUBLE": float, "VARCHAR": str, "BOOLEAN": bool}
 _TEXT = re.compile(r"'(.*)'")
 _BRACE = re.compile(r"\{(\w*)\}|[{}]")
@@ -86,7 +89,7 @@ def parse_check(text: str, path: Path) -> CheckFile:
             hint=f"write one of {', '.join(_INCREMENTS)}",
         )
     noun, _, counted = (part.strip() for part in header.values["groups"].partition("="))
-    return CheckFile(
+    check = CheckFile(
         name=_name(header, path),
         family=path.parent.name,
         title=header.values["title"],
@@ -99,7 +102,6 @@ def parse_check(text: str, path: Path) -> CheckFile:
         requires=tuple(_requirement(header, part) for part in header.items("requires")),
         params=_params(header),
         diagnosis=_diagnosis(header),
-        diagnosis_line=header.lines["diagnosis"],
         why=header.values["why"],
         assumes=header.values.get("assumes", ""),
         threshold=header.values.get("threshold", ""),
@@ -108,7 +110,10 @@ def parse_check(text: str, path: Path) -> CheckFile:
         cites=header.values.get("cites", ""),
         path=path,
         sql=text,
+        lines=header.lines,
     )
+    _refuse_unstated(check)
+    return check
 
 
 def parse_shared(text: str, path: Path) -> SharedFile:
@@ -122,6 +127,25 @@ def parse_shared(text: str, path: Path) -> SharedFile:
         path=path,
         sql=text,
     )
+
+
+def _refuse_unstated(check: CheckFile) -> None:
+    """Refuse what would not fail when it runs: an unset parameter is NULL, and NULL passes."""
+    stated = [param.name for param in check.params]
+    for name, line in parameters_read(check.sql).items():
+        if name not in stated:
+            raise SqlFileError(
+                f"{check.path}:{line}: reads the parameter {name!r}, which params does not state",
+                hint=did_you_mean(name, stated)
+                if stated
+                else f"add '-- params: {name} TYPE = ...'",
+            )
+    for name, line in tables_named(check.sql, "shared").items():
+        if name not in check.needs:
+            raise SqlFileError(
+                f"{check.path}:{line}: reads shared.{name}, which needs does not state",
+                hint=f"add it: '-- needs: {', '.join([*check.needs, name])}'",
+            )
 
 
 def _name(header: Header, path: Path) -> str:

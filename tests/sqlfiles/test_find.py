@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from rlaudit.auditing.scripts import tables_needed
 from rlaudit.errors import SqlFileError
 from rlaudit.sqlfiles import (
     load_checks,
@@ -128,8 +129,8 @@ def test_every_file_runs_in_a_plain_shell(file):
         con.execute(read_sql("schema/views.sql"))
         con.execute("CREATE SCHEMA shared")
         verify_statement(file, con)
-        for name in getattr(file, "needs", ()):
-            con.execute(f"CREATE TABLE shared.{name} AS {load_shared()[name].sql}")
+        for needed in tables_needed(file, load_shared()):
+            con.execute(f"CREATE TABLE shared.{needed.name} AS {needed.sql}")
         for param in getattr(file, "params", ()):
             con.execute(f"SET VARIABLE {param.name} = {param.default!r}::{param.type}")
         result = con.execute(file.sql)
@@ -137,19 +138,3 @@ def test_every_file_runs_in_a_plain_shell(file):
         assert result.fetchall() == []
         if hasattr(file, "grain"):
             file.check_columns(columns)
-
-
-@pytest.mark.parametrize("check", load_checks(), ids=lambda check: check.name)
-def test_every_check_reads_what_its_header_says(check):
-    statement = check.sql.partition("\n\n")[2]
-    for table in check.reads:
-        assert table in statement or any(
-            table in load_shared()[name].reads for name in check.needs
-        ), table
-    for name in check.needs:
-        assert f"shared.{name}" in statement
-    for param in check.params:
-        assert f"getvariable('{param.name}')" in statement
-    for requirement in check.requires:
-        if requirement.is_setting:
-            assert f"'$.{requirement.term}'" in statement
