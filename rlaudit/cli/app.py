@@ -6,8 +6,6 @@ Errors are one line on stderr, ``error: message (hint)``; ``--debug`` adds the t
 
 from __future__ import annotations
 
-import contextlib
-import inspect
 import os
 import sys
 import traceback
@@ -18,20 +16,35 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rlaudit.cli.defaults import for_command, read_defaults
+from rlaudit.cli.group import HELP_OPTIONS, commands_of, help_and_fail, unwrapped
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_INTERRUPTED, RlauditError
 from rlaudit.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Where each subcommand is. A module is imported only if its command is the one that is called, or
-# if all are listed, so that no command pays for the options of another.
+# Where each subcommand is: a function, or a typer.Typer for one that has subcommands of its own.
+# A module is imported only if its command is the one that is called, or if all are listed, so that
+# no command pays for the options of another.
 _COMMANDS = {
     "train": "rlaudit.cli.train:train",
+    "audit": "rlaudit.cli.audit:audit",
+    "checks": "rlaudit.cli.checks:checks",
+    "baseline": "rlaudit.cli.baseline:baseline",
     "check-duplicates": "rlaudit.cli.duplicates:check_duplicates",
     "sql": "rlaudit.cli.sql:sql",
     "runs": "rlaudit.cli.runs:runs",
 }
+
+# The commands for which a pyproject.toml may have a table: [tool.rlaudit.checks-list] is one.
+_WITH_OPTIONS = (
+    *(name for name in _COMMANDS if name not in ("checks", "baseline")),
+    *("checks-list", "checks-show", "checks-lint", "checks-new", "baseline-write"),
+)
+
+# Options that name files of a project: in its pyproject.toml they are relative to that file, and
+# not to the folder in which a command happens to run.
+_PROJECT_FILES = ("baseline", "checks", "record")
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -70,16 +83,19 @@ def build_app(words: Sequence[str]) -> typer.Typer:
     app = typer.Typer(
         add_completion=False,
         pretty_exceptions_enable=False,
-        context_settings=_HELP_OPTIONS,
+        context_settings=HELP_OPTIONS,
         # Rich's panels cut option names short at 80 columns.
         rich_markup_mode=None,
     )
-    app.callback(invoke_without_command=True, help=_unwrapped(_top.__doc__))(_top)
+    app.callback(invoke_without_command=True, help=unwrapped(_top.__doc__))(_top)
     called = _called(words)
     for name in [called] if called in _COMMANDS else _COMMANDS:
         module, _, function = _COMMANDS[name].partition(":")
         command = getattr(import_module(module), function)
-        app.command(name, help=_unwrapped(command.__doc__))(command)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name, help=unwrapped(command.__doc__))(command)
     return app
 
 
@@ -89,23 +105,28 @@ def _called(words: Sequence[str]) -> str | None:
 
 def _defaults(command: Any, words: Sequence[str]) -> dict[str, Any]:
     """Return Click's default map: the options that a pyproject.toml sets for the command called."""
-    called = _called(words)
-    if called not in _COMMANDS:
+    called = [word for word in words if not word.startswith("-")]
+    known = commands_of(command)
+    # "rlaudit checks list" calls checks-list, "rlaudit audit runs.duckdb" calls audit.
+    name = next((n for n in ("-".join(called[:2]), *called[:1]) if n in known), None)
+    if name is None:
         return {}
     path, table = read_defaults(Path.cwd())
     # A parameter called format_ is the option --format.
-    names = {p.name.rstrip("_"): p.name for p in command.commands[called].params if p.opts}
-    found = for_command(path, table, called, set(_COMMANDS), set(names))
-    return {called: {names[name]: value for name, value in found.items()}}
+    options = {p.name.rstrip("_"): p for p in known[name].params if p.opts}
+    found = for_command(path, table, name, _WITH_OPTIONS, set(options))
+    defaults = {options[key].name: _default(options[key], found[key], path) for key in found}
+    return {called[0]: defaults if name == called[0] else {called[1]: defaults}}
 
 
-def _unwrapped(doc: str | None) -> str:
-    """Return a docstring with one line a paragraph: Typer keeps the line breaks of the source."""
-    paragraphs = inspect.cleandoc(doc or "").split("\n\n")
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-
-
-_HELP_OPTIONS = {"help_option_names": ["--help", "-h"]}
+def _default(option: Any, value: Any, path: Path | None) -> Any:
+    """Return what the file ``path`` says of ``option`` as Typer wants it."""
+    if option.name in _PROJECT_FILES and path is not None:
+        items = value if isinstance(value, list) else [value]
+        value = [str(path.parent / str(item)) for item in items]
+        return value if option.multiple else value[0]
+    # Typer would take a single text apart where it expects several.
+    return [value] if option.multiple and isinstance(value, str) else value
 
 
 def _version(value: bool) -> None:
@@ -133,10 +154,7 @@ def _top(
     Exit codes: 0 clean or done, 1 findings, 2 the command could not do its job, 130 interrupted.
     """
     del version, debug  # handled by their callback and by main
-    if context.invoked_subcommand is None:
-        with contextlib.redirect_stdout(sys.stderr):  # Typer's Rich help prints itself
-            typer.echo(context.get_help())
-        raise typer.Exit(EXIT_FAILED)
+    help_and_fail(context)
 
 
 def _error_line(error: Exception) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # The same as in rlaudit.render, which is imported only when a command runs.
 RowFormat = Literal["table", "json", "jsonl", "csv", "markdown"]
 CheckFormat = Literal["table", "json", "csv"]
+AuditFormat = Literal["table", "json", "jsonl", "csv", "markdown", "junit", "sarif", "github"]
 
 _SUFFIXES = {
     ".json": "json",
@@ -27,6 +28,8 @@ _SUFFIXES = {
     ".csv": "csv",
     ".md": "markdown",
     ".txt": "table",
+    ".xml": "junit",
+    ".sarif": "sarif",
 }
 
 Wait = Annotated[
@@ -36,6 +39,12 @@ Wait = Annotated[
         min=0,
         help="How long to wait for a database that another process is writing.",
         envvar="RLAUDIT_WAIT",
+    ),
+]
+Checks = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="DIR", help="A folder with checks of your own, besides ours; may be repeated."
     ),
 ]
 Output = Annotated[
@@ -57,13 +66,21 @@ def check_format(context: typer.Context, chosen: str | None, output: Path | None
     return cast("CheckFormat", _choose(context, chosen, output, get_args(CheckFormat)))
 
 
+def audit_format(context: typer.Context, chosen: str | None, output: Path | None) -> AuditFormat:
+    """Return the format of the audit; see :func:`_choose`."""
+    return cast("AuditFormat", _choose(context, chosen, output, get_args(AuditFormat)))
+
+
 def _choose(
     context: typer.Context, chosen: str | None, output: Path | None, known: tuple[str, ...]
 ) -> str:
     """Return ``--format``, or else what the suffix of ``--output`` says, or else RLAUDIT_FORMAT."""
     source = context.get_parameter_source("format_")
     if output is not None and (chosen is None or (source and source.name == "ENVIRONMENT")):
-        chosen = _SUFFIXES.get(output.suffix.lower())
+        named = output.name.lower().removesuffix(".json")
+        chosen = _SUFFIXES.get(
+            Path(named).suffix if named.endswith(".sarif") else output.suffix.lower()
+        )
         if chosen is None:
             raise UsageError(
                 f"the name {output} does not say which format to write",
@@ -103,3 +120,10 @@ def destination(output: Path | None) -> Iterator[TextIO]:
 def note(text: str) -> None:
     """Write a line of narration to stderr."""
     typer.echo(text, err=True)
+
+
+def narrate(kind: Literal["note", "warning", "error"], text: str) -> None:
+    """Write one line to stderr that says of what kind it is."""
+    from rlaudit.render.values import printable
+
+    typer.echo(f"{kind}: {printable(' '.join(text.split()))}", err=True)

@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.measure import Measurement
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from rlaudit.render.values import human, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any, TextIO
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Literal, TextIO
+
+# Between two columns of a table.
+_GAP = 2
+# A value in a sample: run ids and hashes are recognised by their beginning.
+_LONGEST_VALUE = 24
 
 # Wider than any line: Rich wraps at its console's width and knows no "never".
 _UNBOUNDED = 1_000_000
@@ -32,6 +38,45 @@ def console_for(stream: TextIO) -> Console:
 def print_line(console: Console, text: str = "", style: str = "") -> None:
     """Write one line; a terminal wraps it at words, everything else gets it whole."""
     console.print(Text(printable(text), style=style), soft_wrap=not console.file.isatty())
+
+
+def print_indented(
+    console: Console, text: str, style: str = "", *, indent: int = 2, wrap: bool = True
+) -> None:
+    """Write a line moved to the right, and on a terminal the lines that it wraps into as well."""
+    line = Text(printable(text), style=style)
+    if wrap and console.file.isatty():
+        console.print(Padding(line, (0, 0, 0, indent)))
+    else:
+        console.print(Text(" " * indent) + line, soft_wrap=True)
+
+
+def print_sample(
+    console: Console, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, indent: int = 2
+) -> list[str]:
+    """Write a table of ``rows`` and return the columns that a narrow terminal has no room for.
+
+    On a terminal long values are cut; the first column is always there.
+    """
+    bounded = console.file.isatty()
+    cells = {name: [_cut(human(row[name]), bounded) for row in rows] for name in columns}
+    room = console.width - indent
+    shown: list[str] = []
+    for name in columns:
+        room -= max(len(printable(name)), *map(len, cells[name])) + _GAP
+        # The gap behind the last column may stand beyond the edge.
+        if shown and bounded and room + _GAP < 0:
+            break
+        shown.append(name)
+    table = plain_table()
+    for name in shown:
+        numeric = any(_is_number(row[name]) for row in rows)
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        table.add_column(Text(printable(name)), justify=justify, no_wrap=True)
+    for position in range(len(rows)):
+        table.add_row(*(Text(cells[name][position]) for name in shown))
+    console.print(Padding(table, (0, 0, 0, indent), expand=False))
+    return [name for name in columns if name not in shown]
 
 
 def print_rows(console: Console, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -53,7 +98,7 @@ def print_rows(console: Console, columns: Sequence[str], rows: Sequence[Sequence
 
 def plain_table() -> Table:
     """Return a table with a line under its head and no other lines."""
-    return Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    return Table(box=None, header_style="bold", pad_edge=False, padding=(0, _GAP, 0, 0))
 
 
 def _print_records(console: Console, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -62,6 +107,10 @@ def _print_records(console: Console, columns: Sequence[str], rows: Sequence[Sequ
         print_line(console, f"row {number}", "bold")
         for name, value in zip(columns, row, strict=True):
             print_line(console, f"  {name:<{width}}  {human(value)}")
+
+
+def _cut(text: str, bounded: bool) -> str:
+    return f"{text[: _LONGEST_VALUE - 1]}…" if bounded and len(text) > _LONGEST_VALUE else text
 
 
 def _is_number(value: object) -> bool:

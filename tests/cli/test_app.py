@@ -10,15 +10,24 @@ import pytest
 import typer.main
 
 from rlaudit.cli import main
-from rlaudit.cli.app import build_app
+from rlaudit.cli.app import _WITH_OPTIONS, build_app
 from rlaudit.version import __version__
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "example.csv"
 GENERIC = ["check-duplicates", str(FIXTURE), "--group-by", "group_id", "--value", "value"]
 
 
+TOP = typer.main.get_command(build_app([])).commands
+
+
 def commands():
-    return typer.main.get_command(build_app([])).commands
+    """All commands, those under another as "checks list"."""
+    found = {}
+    for name, command in TOP.items():
+        found[name] = command
+        for below, subcommand in getattr(command, "commands", {}).items():
+            found[f"{name} {below}"] = subcommand
+    return found
 
 
 def python(code, **env):
@@ -32,7 +41,16 @@ def python(code, **env):
 
 
 @pytest.mark.parametrize(
-    "args", [["--help"], ["sql", "--help"], ["check-duplicates", "--help"], ["--version"]]
+    "args",
+    [
+        ["--help"],
+        ["sql", "--help"],
+        ["audit", "--help"],
+        ["checks", "list", "--help"],
+        ["baseline", "--help"],
+        ["check-duplicates", "--help"],
+        ["--version"],
+    ],
 )
 def test_help_loads_nothing_heavy(args):
     code = f"""
@@ -85,7 +103,7 @@ def test_every_command_and_option_is_documented(name):
 
 @pytest.mark.parametrize("name", sorted(commands()))
 def test_every_command_helps(capsys, name):
-    assert main([name, "--help"]) == 0
+    assert main([*name.split(), "--help"]) == 0
     assert f"rlaudit {name}" in capsys.readouterr().out
 
 
@@ -148,8 +166,34 @@ sys.exit(main(["check-duplicates", {str(wide)!r}, "--group-by", "g", "--value", 
     assert (result.returncode, result.stderr) == (2, "")
 
 
+def test_a_group_alone_shows_its_help_on_stderr_and_exits_2(capsys):
+    assert main(["checks"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "lint" in err
+
+
+def test_a_misspelt_subcommand_is_offered(capsys):
+    assert main(["checks", "lst"]) == 2
+    assert "Did you mean 'list'?" in capsys.readouterr().err
+
+
+def test_what_may_have_a_table_of_defaults_is_every_command_with_options():
+    alone = [n for n, c in commands().items() if not hasattr(c, "commands")]
+    assert sorted(_WITH_OPTIONS) == sorted(name.replace(" ", "-") for name in alone)
+
+
+def test_the_list_of_commands_shows_each_summary_in_full(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for arguments in (["--help"], ["checks", "--help"], ["baseline", "--help"]):
+        assert main(arguments) == 0
+        assert "..." not in capsys.readouterr().out.split("Commands:")[1]
+
+
 def test_commands_stand_in_the_order_of_use():
-    assert list(commands()) == ["train", "check-duplicates", "sql", "runs"]
+    assert list(TOP) == [
+        "train", "audit", "check-duplicates", "sql", "runs", "checks", "baseline",
+    ]  # fmt: skip
 
 
 def test_a_docstring_is_one_line_a_paragraph():

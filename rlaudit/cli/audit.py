@@ -1,0 +1,191 @@
+"""``rlaudit audit``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from rlaudit.cli.output import (
+    Checks,
+    Output,
+    Wait,
+    audit_format,
+    destination,
+    narrate,
+)
+from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_FINDINGS, DatabaseError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rlaudit.auditing import AuditReport
+
+FailOn = Literal["warn", "error"]
+
+Select = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Run only this check, family or pattern (weights, 'beta_*'); may be repeated.",
+    ),
+]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Leave this check, family or pattern out; may be repeated."),
+]
+Run = Annotated[str | None, typer.Option(metavar="ID", help="Judge only the run of this id.")]
+
+
+def audit(
+    context: typer.Context,
+    source: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SOURCE", help="rlaudit logs, or folders with logs in them."),
+    ] = None,
+    *,
+    run: Run = None,
+    select: Select = None,
+    ignore: Ignore = None,
+    checks: Checks = None,
+    fail_on: Annotated[
+        FailOn,
+        typer.Option(
+            help="Least severity of a finding that ends the command with exit code 1.",
+            envvar="RLAUDIT_FAIL_ON",
+        ),
+    ] = "error",
+    limit: Annotated[
+        int, typer.Option(min=0, help="Most example rows for each finding; 0 shows all.")
+    ] = 5,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Leave out the findings that this file accepts; see baseline."
+        ),
+    ] = None,
+    no_baseline: Annotated[
+        bool, typer.Option("--no-baseline", help="Show accepted findings like any other.")
+    ] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Append every result to the table of audits in this DuckDB file."
+        ),
+    ] = None,
+    since_last: Annotated[
+        bool,
+        typer.Option(
+            "--since-last",
+            help="Read only rows that are newer than the last audit in --record, where a check "
+            "can be judged by them.",
+        ),
+    ] = False,
+    explain: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Say what a check tests and how sure its verdict is, and exit."
+        ),
+    ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="table|json|jsonl|csv|markdown|junit|sarif|github",
+            help="How to show it.",
+            envvar="RLAUDIT_FORMAT",
+        ),
+    ] = None,
+    output: Output = None,
+    wait: Wait = 10.0,
+) -> None:
+    """Look for replay bugs in logs, and name them.
+
+    Each finding comes with its severity, the run, a sentence on what is wrong, the number of rows,
+    some of them, why it matters and where it was met. rlaudit checks list says what is tested.
+    Exit code 0 if nothing was found, 1 with findings of at least the severity of --fail-on, 2 if
+    something could not be done; what could be is shown all the same.
+    """
+    fmt = audit_format(context, format_, output)
+    if explain is not None:
+        _explain(explain, checks, as_json=fmt == "json", output=output)
+        return
+    if since_last and record is None:
+        raise UsageError("--since-last needs the last audit", hint="name its file with --record")
+    report = run_audit(
+        source,
+        run=run,
+        select=select or (),
+        ignore=ignore or (),
+        checks_dirs=checks or (),
+        limit=limit,
+        wait=wait,
+        baseline=None if no_baseline else baseline,
+        record=record,
+        since_last=since_last,
+    )
+    from rlaudit.render.audit import write_audit
+
+    with destination(output) as stream:
+        write_audit(stream, report, fmt, fail_on="error" if fail_on == "error" else "warning")
+    say_what_is_missing(report)
+    raise typer.Exit(_exit_code(report, fail_on))
+
+
+def run_audit(source: Sequence[str] | None, **options: Any) -> AuditReport:
+    """Audit the logs named on a command line, with progress on a terminal."""
+    if not source:
+        raise UsageError("no log is named", hint="for example: rlaudit audit runs.duckdb")
+    from rlaudit.auditing import audit as audit_logs
+    from rlaudit.render.auditing import audit_display
+
+    with audit_display() as progress:
+        return audit_logs(list(source), on_progress=progress, **options)
+
+
+def say_what_is_missing(report: AuditReport) -> None:
+    """Write to stderr what could not be done or read; the exit code says that there is some."""
+    sys.stdout.flush()
+    for text in report.notes:
+        narrate("note", text)
+    for source in report.sources:
+        if source.incomplete:
+            narrate("warning", f"{source.source} is incomplete: {source.incomplete}")
+    for problem in report.problems:
+        where = (
+            f"{problem.source}: "
+            if problem.source and not _names(problem.source, str(problem))
+            else ""
+        )
+        hint = f" ({problem.hint})" if problem.hint else ""
+        narrate("error", f"{where}{problem}{hint}")
+
+
+def _names(source: str, message: str) -> bool:
+    return source in message or str(Path(source).absolute()) in message
+
+
+def _exit_code(report: AuditReport, fail_on: FailOn) -> int:
+    if report.problems:
+        return EXIT_FAILED
+    judged = any(result.judged for source in report.sources for result in source.results)
+    if not judged:
+        raise DatabaseError(
+            "no check could judge anything", hint="the logs have no rows for those selected"
+        )
+    found = report.findings if fail_on == "warn" else report.errors
+    return EXIT_FINDINGS if found else EXIT_CLEAN
+
+
+def _explain(
+    name: str, folders: Sequence[Path] | None, *, as_json: bool, output: Path | None
+) -> None:
+    from rlaudit.auditing import explain
+    from rlaudit.cli.checks import check_of
+    from rlaudit.render.check_files import write_explanation
+
+    explanation = explain(check_of(name, folders))
+    with destination(output) as stream:
+        write_explanation(stream, explanation, as_json=as_json)

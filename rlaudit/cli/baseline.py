@@ -1,0 +1,54 @@
+"""``rlaudit baseline``: findings that are known and accepted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rlaudit.cli.audit import Ignore, Run, Select, run_audit, say_what_is_missing
+from rlaudit.cli.group import group
+from rlaudit.cli.output import Checks, Wait, note
+from rlaudit.errors import EXIT_FAILED
+
+
+def write(
+    source: Annotated[
+        list[str], typer.Argument(metavar="SOURCE", help="rlaudit logs, or folders of logs.")
+    ],
+    *,
+    # Called baseline so that the file which a pyproject.toml names for the audit is the default.
+    baseline: Annotated[
+        Path, typer.Option("--output", metavar="FILE", help="File to write.")
+    ] = Path("rlaudit-baseline.json"),
+    run: Run = None,
+    select: Select = None,
+    ignore: Ignore = None,
+    checks: Checks = None,
+    wait: Wait = 10.0,
+) -> None:
+    """Accept what an audit finds today.
+
+    Later audits with --baseline show only what is new. Nothing is written if something could not
+    be judged.
+    """
+    report = run_audit(
+        source,
+        run=run,
+        select=select or (),
+        ignore=ignore or (),
+        checks_dirs=checks or (),
+        limit=1,
+        wait=wait,
+    )
+    say_what_is_missing(report)
+    if report.problems:
+        raise typer.Exit(EXIT_FAILED)
+    from rlaudit.auditing import write_baseline
+
+    number = write_baseline(report, baseline)
+    note(f"{number:,} {'finding' if number == 1 else 'findings'} accepted in {baseline}")
+
+
+baseline = group("Accept findings that are known.", {"write": write})

@@ -1,0 +1,157 @@
+"""``rlaudit checks``: what the audit tests, and a user's own checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rlaudit.cli.group import group
+from rlaudit.cli.output import Checks, Output, destination, note, row_format
+from rlaudit.errors import EXIT_CLEAN, EXIT_FINDINGS, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rlaudit.sqlfiles import CheckFile
+
+_COLUMNS = ("name", "family", "severity", "title", "path")
+
+
+def list_checks(
+    context: typer.Context,
+    *,
+    family: Annotated[
+        str | None, typer.Option(metavar="NAME", help="List only the checks of this family.")
+    ] = None,
+    checks: Checks = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="table|json|jsonl|csv|markdown",
+            help="How to show the list.",
+            envvar="RLAUDIT_FORMAT",
+        ),
+    ] = None,
+    output: Output = None,
+) -> None:
+    """List the checks by family, with what each tests."""
+    from rlaudit.render.check_files import write_check_list
+    from rlaudit.render.rows import write_rows
+
+    fmt = row_format(context, format_, output)
+    found = all_checks(checks)
+    families = {check.family for check in found}
+    if family is not None and family not in families:
+        raise UsageError(
+            f"no family of checks is called {family!r}", hint=did_you_mean(family, families)
+        )
+    shown = [check for check in found if family in (None, check.family)]
+    with destination(output) as stream:
+        if fmt == "table":
+            write_check_list(stream, shown)
+        else:
+            rows = ([str(getattr(check, c)) for c in _COLUMNS] for check in shown)
+            write_rows(stream, _COLUMNS, rows, fmt)
+
+
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of a check.")],
+    *,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="Add its parameters and the shared tables that it needs: a script that runs in "
+            "any DuckDB shell which has a log open.",
+        ),
+    ] = False,
+    checks: Checks = None,
+    output: Output = None,
+) -> None:
+    """Print the SQL of a check.
+
+    rlaudit audit --explain NAME says in words what it tests.
+    """
+    check = check_of(name, checks)
+    if full:
+        from rlaudit.auditing import script_of
+
+        text = script_of(check, every_run=True)
+    else:
+        text = check.path.read_text(encoding="utf-8")
+    with destination(output) as stream:
+        stream.write(text)
+
+
+def lint(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DIR",
+            help="A folder of checks. Without it, those that come with rlaudit and those of "
+            "--checks.",
+        ),
+    ] = None,
+    *,
+    checks: Checks = None,
+) -> None:
+    """Look for mistakes in the files of checks.
+
+    That is in their headers and statements, and names that are used twice. Exit code 0 if all is
+    well, 1 if something is wrong, one line each.
+    """
+    from rlaudit.auditing import lint_checks
+    from rlaudit.sqlfiles import sql_root
+
+    folders = [folder] if folder is not None else [sql_root() / "checks", *(checks or [])]
+    problems = [problem for where in folders for problem in lint_checks(where)]
+    for problem in problems:
+        typer.echo(f"{problem} ({problem.hint})" if problem.hint else str(problem))
+    if problems:
+        raise typer.Exit(EXIT_FINDINGS)
+    number = sum(len(list(where.rglob("*.sql"))) for where in folders)
+    note(f"{number} files, nothing wrong")
+    raise typer.Exit(EXIT_CLEAN)
+
+
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the check, in snake_case.")],
+    *,
+    # Called checks so that a project's folder of checks, from its pyproject.toml, is the default.
+    checks: Annotated[
+        Path, typer.Option("--dir", metavar="DIR", help="Folder in which to write it.")
+    ] = Path("checks"),
+) -> None:
+    """Begin a check of your own.
+
+    Writes a file that works and finds nothing yet.
+    """
+    from rlaudit.auditing import new_check
+
+    path = new_check(name, checks)
+    typer.echo(str(path))
+    note(f"next: fill it in, then rlaudit audit SOURCE --checks {checks} --select {name}")
+
+
+def all_checks(folders: Sequence[Path] | None) -> tuple[CheckFile, ...]:
+    """Return the checks that come with rlaudit and those in ``folders``."""
+    from rlaudit.sqlfiles import load_checks, sql_root
+
+    return load_checks(sql_root() / "checks", *(folders or ()))
+
+
+def check_of(name: str, folders: Sequence[Path] | None) -> CheckFile:
+    """Return the check called ``name``."""
+    known = {check.name: check for check in all_checks(folders)}
+    if name not in known:
+        raise UsageError(f"no check is called {name!r}", hint=did_you_mean(name, known))
+    return known[name]
+
+
+checks = group(
+    "List the checks, show, lint or begin one.",
+    {"list": list_checks, "show": show, "lint": lint, "new": new},
+)

@@ -1,0 +1,107 @@
+"""A report as Markdown in GitHub's form, short enough for a comment on a pull request.
+
+A comment holds 65,536 characters: findings are shown up to a number, and what is beyond is said.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from rlaudit.render.summary import by_reason, count, source_summary, summary
+from rlaudit.render.values import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TextIO
+
+    from rlaudit.auditing import AuditReport, Finding
+
+MOST = 50
+
+_SPECIAL = re.compile(r"([\\`*\[\]<>|&~])")
+
+
+def write_markdown(stream: TextIO, report: AuditReport) -> None:
+    """Write a heading, a table of findings, what could not be done, and what was not judged."""
+    stream.writelines(f"{line}\n" for line in _document(report))
+
+
+def _document(report: AuditReport) -> Iterator[str]:
+    yield f"### rlaudit: {summary(report)}"
+    if report.findings:
+        yield from _table(report)
+        yield from _reasons(report)
+    if report.accepted:
+        yield ""
+        yield f"{count(len(report.accepted), 'finding')} accepted by the baseline."
+    yield from _list(
+        "Accepted, and no longer there",
+        [f"{_code(g.check)} in run {_code(g.run_id or 'NULL')}" for g in report.gone],
+    )
+    yield from _list(
+        "Could not be done",
+        [_text(f"{p} ({p.hint})" if p.hint else str(p)) for p in report.problems],
+    )
+    yield ""
+    yield "<details><summary>What was judged</summary>"
+    yield ""
+    for source in report.sources:
+        yield f"- {_text(source_summary(source))}"
+        if source.incomplete:
+            yield f"  - incomplete: {_text(source.incomplete)}"
+        for reason, names in by_reason(source.results).items():
+            yield f"  - {_text(reason)}: {', '.join(_code(name) for name in names)}"
+    yield ""
+    yield "</details>"
+
+
+def _table(report: AuditReport) -> Iterator[str]:
+    several = len(report.sources) > 1
+    shown = report.findings[:MOST]
+    yield ""
+    yield f"| | check |{' log |' if several else ''} run | rows | diagnosis |"
+    yield f"| --- | --- |{' --- |' if several else ''} --- | ---: | --- |"
+    for finding in shown:
+        log = f" {_code(finding.source)} |" if several else ""
+        yield (
+            f"| {finding.check.severity} | {_code(finding.check.name)} |{log} "
+            f"{_code(finding.run_id or 'NULL')} | {finding.rows:,} | {_text(finding.diagnosis)} |"
+        )
+    if len(shown) < len(report.findings):
+        yield ""
+        yield f"Showing {len(shown):,} of {len(report.findings):,} findings."
+
+
+def _reasons(report: AuditReport) -> Iterator[str]:
+    checks: dict[str, Finding] = {finding.check.name: finding for finding in report.findings}
+    yield ""
+    yield "<details><summary>Why it matters</summary>"
+    yield ""
+    for name, finding in checks.items():
+        cites = f" ({_text(finding.check.cites)})" if finding.check.cites else ""
+        yield f"- {_code(name)}: {_text(finding.check.why)}{cites}"
+    yield ""
+    yield "</details>"
+
+
+def _list(head: str, items: list[str]) -> Iterator[str]:
+    if not items:
+        return
+    yield ""
+    yield f"{head}:"
+    yield ""
+    yield from (f"- {item}" for item in items[:MOST])
+    if len(items) > MOST:
+        yield f"- showing {MOST} of {len(items):,}"
+
+
+def _text(text: str) -> str:
+    """Return ``text`` so that nothing in it is taken for Markdown or HTML."""
+    return _SPECIAL.sub(r"\\\1", printable(text))
+
+
+def _code(text: str) -> str:
+    """Return ``text`` as a span of code in a table's cell."""
+    plain = printable(text).replace("`", "'")
+    return f"`{plain}`".replace("|", "\\|")

@@ -1,0 +1,171 @@
+"""A report for people: what was found first, then what was not judged.
+
+Findings stand under their check, one for each run. On a terminal lines are wrapped and examples
+show as many columns as fit; elsewhere nothing is wrapped or cut. Problems are left to stderr.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from typing import TYPE_CHECKING
+
+from rlaudit.render.summary import by_reason, count, source_summary, summary
+from rlaudit.render.terminal import console_for, print_indented, print_line, print_sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import TextIO
+
+    from rich.console import Console
+
+    from rlaudit.auditing import AuditReport, CheckResult, Finding, SourceReport
+
+# A bug is mostly in all runs of a log: the first few show it, and the rest is in the JSON.
+MOST_RUNS = 5
+# Logs without findings, and names in a line: a study has thousands of the former.
+MOST_LOGS = 20
+MOST_NAMED = 3
+# Some cites tell how a figure was derived; --explain has them in full.
+_LONGEST_CITE = 240
+
+
+def write_table(stream: TextIO, report: AuditReport) -> None:
+    """Write what was found in each log, then what did not apply, then what was accepted."""
+    console = console_for(stream)
+    quiet = 0
+    for source in report.sources:
+        if source.findings or source.problems:
+            print_line(console)
+        else:
+            quiet += 1
+            if quiet > MOST_LOGS:
+                continue
+        _write_source(console, source)
+    if quiet > MOST_LOGS:
+        print_line(console, f"showing {MOST_LOGS} of {quiet:,} logs in which nothing was found")
+    if report.findings:
+        print_line(console)
+    if report.findings or len(report.sources) > 1:
+        print_line(console, summary(report), "bold")
+        if report.findings:
+            print_line(
+                console, "the SQL that shows all rows of a finding: --format json, key query", "dim"
+            )
+    _write_not_judged(console, report.sources)
+    _write_baseline(console, report)
+
+
+def _write_source(console: Console, source: SourceReport) -> None:
+    if not source.results:
+        print_line(console, f"{source.source}: could not be read", "bold red")
+        return
+    print_line(console, source_summary(source), "bold")
+    if not source.findings and not source.problems:
+        print_line(console, "  nothing found", "green")
+    for result in source.results:
+        if result.findings:
+            _write_check(console, source, result)
+
+
+def _write_check(console: Console, source: SourceReport, result: CheckResult) -> None:
+    check = result.check
+    style = "bold red" if check.severity == "error" else "bold yellow"
+    print_line(console)
+    print_line(console, f"{check.severity}: {check.name}", style)
+    shown = result.findings[:MOST_RUNS]
+    for finding in shown:
+        _write_finding(console, finding)
+    if len(shown) < len(result.findings):
+        print_indented(console, f"showing {len(shown)} of {count(len(result.findings), 'run')}")
+    first = shown[0]
+    if first.examples:
+        rows = [dict(example) for example in first.examples]
+        print_line(console)
+        hidden = print_sample(console, _columns(result, rows), rows)
+        _write_rest(console, source, first, hidden)
+    print_indented(console, f"why it matters: {check.why}", "dim")
+    if check.cites:
+        print_indented(console, f"sources: {_cites(console, result)}", "dim")
+
+
+def _write_finding(console: Console, finding: Finding) -> None:
+    run = "no run" if finding.run_id is None else f"run {finding.run_id}"
+    more = f", of which {finding.accepted:,} accepted" if finding.accepted else ""
+    print_indented(console, f"{run}: {count(finding.rows, 'row')}{more}", "bold")
+    print_indented(console, finding.diagnosis)
+
+
+def _columns(result: CheckResult, rows: Sequence[dict[str, object]]) -> list[str]:
+    """Return the columns to show: those that identify a row, then the others; the run is known."""
+    named = dict.fromkeys([*result.check.grain, *rows[0]])
+    return [name for name in named if name != "run_id" and name in rows[0]] or list(named)
+
+
+def _write_rest(
+    console: Console, source: SourceReport, finding: Finding, hidden: Sequence[str]
+) -> None:
+    run = "" if finding.run_id is None else f" in run {finding.run_id}"
+    if len(finding.examples) < finding.rows:
+        of = f"{len(finding.examples):,} of {count(finding.rows, 'row')}{run}"
+        print_indented(console, f"showing {of}; all of them:")
+        # Not wrapped, so that it can be copied.
+        print_indented(console, _command(source, finding), wrap=False)
+    if hidden:
+        print_indented(console, f"columns not shown: {', '.join(hidden)}", "dim")
+
+
+def _command(source: SourceReport, finding: Finding) -> str:
+    words = ["rlaudit", "audit", source.source, "--select", finding.check.name, "--limit", "0"]
+    if finding.run_id is not None:
+        words += ["--run", finding.run_id]
+    return shlex.join(words)
+
+
+def _cites(console: Console, result: CheckResult) -> str:
+    cites = result.check.cites
+    if len(cites) <= _LONGEST_CITE or not console.file.isatty():
+        return cites
+    begun = cites[:_LONGEST_CITE].rsplit(" ", 1)[0]
+    return f"{begun} ... (rlaudit audit --explain {result.check.name})"
+
+
+def _write_not_judged(console: Console, sources: Sequence[SourceReport]) -> None:
+    """Write each reason with its checks, once for all logs in which it is the same."""
+    reasons = [(source.source, by_reason(source.results)) for source in sources]
+    distinct: list[tuple[dict[str, list[str]], list[str]]] = []
+    for name, found in reasons:
+        same = next((names for known, names in distinct if known == found), None)
+        if same is not None:
+            same.append(name)
+        elif found:
+            distinct.append((found, [name]))
+    for found, names in distinct:
+        print_line(console)
+        where = "" if len(sources) == 1 else f" in {_few(names, 'log')}"
+        print_line(console, f"not judged{where}", "bold")
+        for reason, checks in found.items():
+            print_indented(console, f"{reason}: {', '.join(checks)}")
+
+
+def _write_baseline(console: Console, report: AuditReport) -> None:
+    if report.accepted or report.gone:
+        print_line(console)
+    if report.accepted:
+        accepted = count(len(report.accepted), "finding")
+        print_line(console, f"{accepted} accepted by the baseline, not shown")
+    if report.gone:
+        print_line(console, "accepted by the baseline and no longer there:", "bold")
+        for gone in itertools.islice(report.gone, MOST_LOGS):
+            run = "no run" if gone.run_id is None else f"run {gone.run_id}"
+            print_indented(console, f"{gone.check} in {run} ({count(gone.rows, 'row')})")
+        if len(report.gone) > MOST_LOGS:
+            print_indented(console, f"showing {MOST_LOGS} of {len(report.gone):,}")
+        print_indented(console, "rlaudit baseline write takes them out")
+
+
+def _few(names: Iterable[str], noun: str) -> str:
+    names = list(names)
+    if len(names) <= MOST_NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[:MOST_NAMED])} and {count(len(names) - MOST_NAMED, f'more {noun}')}"

@@ -1,0 +1,78 @@
+"""Workflow commands of GitHub Actions: findings as annotations of the job that runs the audit.
+
+GitHub keeps ten errors, ten warnings and ten notices of a step and drops the rest without a word.
+What is beyond that is counted in a notice.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Literal
+
+from rlaudit.render.summary import count, summary
+from rlaudit.render.values import printable
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from rlaudit.auditing import AuditReport, Finding
+    from rlaudit.errors import Problem
+
+Level = Literal["error", "warning", "notice"]
+
+MOST = 10
+
+
+def write_github(stream: TextIO, report: AuditReport) -> None:
+    """Write one workflow command for each problem and finding, and a notice that sums up."""
+    errors = itertools.chain(
+        (_problem(problem) for problem in report.problems),
+        (_finding(finding) for finding in report.errors),
+    )
+    warnings = (_finding(f) for f in report.findings if f.check.severity == "warning")
+    left_out = []
+    for level, commands in (("errors", list(errors)), ("warnings", list(warnings))):
+        stream.writelines(f"{command}\n" for command in commands[:MOST])
+        if len(commands) > MOST:
+            left_out.append(f"showing {MOST} of {len(commands):,} {level}")
+    text = "; ".join([summary(report), *left_out])
+    stream.write(_command("notice", {"title": "rlaudit"}, text) + "\n")
+
+
+def _finding(finding: Finding) -> str:
+    rows = count(finding.rows, "row")
+    level: Level = "error" if finding.check.severity == "error" else "warning"
+    return _command(
+        level,
+        {"title": f"rlaudit: {finding.check.name}"},
+        f"{finding.diagnosis} ({rows}, {finding.source})\n{finding.check.why}",
+    )
+
+
+def _problem(problem: Problem) -> str:
+    where: dict[str, str] = {} if problem.path is None else {"file": str(problem.path)}
+    if problem.line is not None:
+        where["line"] = str(problem.line)
+    hint = f" ({problem.hint})" if problem.hint else ""
+    return _command(
+        "error", {**where, "title": "rlaudit could not do it"}, f"{problem.message}{hint}"
+    )
+
+
+def _command(level: Level, properties: dict[str, str], text: str) -> str:
+    stated = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    return f"::{level} {stated}::{_escape(_lines(text))}"
+
+
+def _lines(text: str) -> str:
+    """Return ``text`` with its own line breaks and no other control characters."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    """Return ``text`` as a property, where a comma and a colon have a meaning."""
+    return _escape(printable(text)).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,68 @@
+"""What an audit comes to, in a line, and what several formats say of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rlaudit.auditing import AuditReport, CheckResult, SourceReport
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun, such as ``1 row`` or ``2,000 rows``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def summary(report: AuditReport) -> str:
+    """Return one sentence on the whole report."""
+    errors = len(report.errors)
+    warnings = len(report.findings) - errors
+    parts = [
+        *([count(errors, "error")] if errors else []),
+        *([count(warnings, "warning")] if warnings else []),
+    ]
+    found = " and ".join(parts) or "nothing found"
+    logs = count(len(report.sources), "log")
+    extra = [
+        *([f"{count(len(report.accepted), 'finding')} accepted"] if report.accepted else []),
+        *([count(len(report.problems), "problem")] if report.problems else []),
+    ]
+    return ", ".join([f"{found} in {logs}", *extra])
+
+
+def source_summary(source: SourceReport) -> str:
+    """Return how many checks said what of one log, over how many runs."""
+    status = Counter[str](result.status for result in source.results)
+    named = {
+        "fail": "failed",
+        "error": "with an error",
+        "pass": "passed",
+        "not_applicable": "not applicable",
+    }
+    parts = [f"{status[key]} {word}" for key, word in named.items() if status[key]]
+    runs = count(len(runs_of(source)), "run")
+    checks = count(len(source.results), "check")
+    return f"{source.source}: {checks} over {runs}: {', '.join(parts) or 'none could run'}"
+
+
+def runs_of(source: SourceReport) -> set[str | None]:
+    """Return the runs of which any check took notice."""
+    return {
+        run
+        for result in source.results
+        for runs in (result.judged, result.skipped)
+        for run in runs
+        if run is not None
+    }
+
+
+def by_reason(results: Iterable[CheckResult]) -> dict[str, list[str]]:
+    """Return the names of the checks that could not judge all runs, by the reason."""
+    found: dict[str, list[str]] = {}
+    for result in results:
+        if result.status != "error" and result.message:
+            found.setdefault(result.message, []).append(result.check.name)
+    return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
