@@ -1,0 +1,59 @@
+-- name: acting_noise_constant
+-- title: Acting noise is drawn anew
+-- severity: error
+-- reads: transitions
+-- grain: run_id, noise_draw
+-- groups: transitions
+-- needs: run_settings
+-- requires: transitions.noise_draw, config.noisy = factorised | independent, config.update_period,
+--     config.num_envs
+-- diagnosis: noise draw {noise_draw} of run {run_id} chose {actions} actions, from agent step
+--     {first_env_step} to {last_env_step}, where a draw may act for {longest} steps; the acting
+--     noise {cause}
+-- why: noise that stays makes the policy deterministic, and nothing explores. In the warm-up it
+--     fills the replay with the actions of one sample of the network.
+-- threshold: NoisyNet-DQN draws for each step. Some agents draw once for each learning step, so a
+--     draw may act for one update period, rounded up to whole steps of all environments.
+-- false_alarms: none; the count is exact
+-- assumes: noise_draw names the draw that chose the action
+-- cites: Fortunato et al. 2018, Algorithm 1; pytorch/rl#1963, Kaixhin/Rainbow a8d01b8 (constant
+--     during warm-up), vwxyzjn/cleanrl (rainbow: drawn by updates alone)
+
+WITH settings AS (
+    SELECT
+        run_id,
+        (config ->> '$.update_period')::BIGINT + (config ->> '$.num_envs')::BIGINT - 1 AS longest,
+        (config ->> '$.learning_starts')::BIGINT AS learning_starts
+    FROM shared.run_settings
+),
+draws AS (
+    SELECT
+        run_id,
+        noise_draw,
+        count(*) AS actions,
+        min(env_step) AS first_env_step,
+        max(env_step) AS last_env_step
+    FROM transitions
+    WHERE noise_draw IS NOT NULL
+    GROUP BY run_id, noise_draw
+),
+totals AS (
+    SELECT run_id, count(*) AS draws, max(last_env_step) AS steps
+    FROM draws
+    GROUP BY run_id
+)
+SELECT
+    d.*,
+    s.longest,
+    CASE
+        WHEN t.draws = 1 THEN 'is never drawn anew'
+        WHEN d.last_env_step <= s.learning_starts + s.longest
+            THEN 'stays during the warm-up, which ends at step ' || s.learning_starts
+        ELSE 'is drawn ' || t.draws || ' times in ' || t.steps || ' steps'
+    END AS cause
+FROM draws AS d
+JOIN settings AS s USING (run_id)
+JOIN totals AS t USING (run_id)
+WHERE d.last_env_step - d.first_env_step + 1 > s.longest
+    -- A draw id that comes back later is another fault: see noise_draws_fall.
+    AND 2 * d.actions > d.last_env_step - d.first_env_step + 1
