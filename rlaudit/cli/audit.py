@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - Typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -15,6 +15,7 @@ from rlaudit.cli.output import (
     audit_format,
     destination,
     narrate,
+    say_problems,
 )
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_FINDINGS, DatabaseError, UsageError
 
@@ -153,18 +154,7 @@ def say_what_is_missing(report: AuditReport) -> None:
     for source in report.sources:
         if source.incomplete:
             narrate("warning", f"{source.source} is incomplete: {source.incomplete}")
-    for problem in report.problems:
-        where = (
-            f"{problem.source}: "
-            if problem.source and not _names(problem.source, str(problem))
-            else ""
-        )
-        hint = f" ({problem.hint})" if problem.hint else ""
-        narrate("error", f"{where}{problem}{hint}")
-
-
-def _names(source: str, message: str) -> bool:
-    return source in message or str(Path(source).absolute()) in message
+    say_problems(report.problems)
 
 
 def _exit_code(report: AuditReport, fail_on: FailOn) -> int:

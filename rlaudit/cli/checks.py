@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rlaudit.cli.group import group
-from rlaudit.cli.output import Checks, Output, destination, note, row_format
-from rlaudit.errors import EXIT_CLEAN, EXIT_FINDINGS, UsageError, did_you_mean
+from rlaudit.cli.output import Checks, Output, destination, note, row_format, say_problems
+from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_FINDINGS, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rlaudit.errors import Problem
     from rlaudit.sqlfiles import CheckFile
 
 _COLUMNS = ("name", "family", "severity", "title", "path")
@@ -42,7 +43,7 @@ def list_checks(
     from rlaudit.render.rows import write_rows
 
     fmt = row_format(context, format_, output)
-    found = all_checks(checks)
+    found, problems = all_checks(checks)
     families = {check.family for check in found}
     if family is not None and family not in families:
         raise UsageError(
@@ -55,6 +56,8 @@ def list_checks(
         else:
             rows = ([str(getattr(check, c)) for c in _COLUMNS] for check in shown)
             write_rows(stream, _COLUMNS, rows, fmt)
+    say_problems(problems)
+    raise typer.Exit(EXIT_FAILED if problems else EXIT_CLEAN)
 
 
 def show(
@@ -136,19 +139,25 @@ def new(
     note(f"next: fill it in, then rlaudit audit SOURCE --checks {checks} --select {name}")
 
 
-def all_checks(folders: Sequence[Path] | None) -> tuple[CheckFile, ...]:
-    """Return the checks that come with rlaudit and those in ``folders``."""
-    from rlaudit.sqlfiles import load_checks, sql_root
+def all_checks(
+    folders: Sequence[Path] | None,
+) -> tuple[tuple[CheckFile, ...], tuple[Problem, ...]]:
+    """Return the checks that come with rlaudit and those in ``folders``, and unusable files."""
+    from rlaudit.sqlfiles import read_checks, sql_root
 
-    return load_checks(sql_root() / "checks", *(folders or ()))
+    return read_checks(sql_root() / "checks", *(folders or ()))
 
 
 def check_of(name: str, folders: Sequence[Path] | None) -> CheckFile:
     """Return the check called ``name``."""
-    known = {check.name: check for check in all_checks(folders)}
-    if name not in known:
-        raise UsageError(f"no check is called {name!r}", hint=did_you_mean(name, known))
-    return known[name]
+    found, problems = all_checks(folders)
+    known = {check.name: check for check in found}
+    if name in known:
+        return known[name]
+    for problem in problems:
+        if problem.path is not None and problem.path.stem == name:
+            raise UsageError(str(problem), hint=problem.hint)
+    raise UsageError(f"no check is called {name!r}", hint=did_you_mean(name, known))
 
 
 checks = group(

@@ -13,8 +13,10 @@ import typer
 from rlaudit.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import TextIO
+
+    from rlaudit.errors import Problem
 
 # The same as in rlaudit.render, which is imported only when a command runs.
 RowFormat = Literal["table", "json", "jsonl", "csv", "markdown"]
@@ -127,3 +129,14 @@ def narrate(kind: Literal["note", "warning", "error"], text: str) -> None:
     from rlaudit.render.values import printable
 
     typer.echo(f"{kind}: {printable(' '.join(text.split()))}", err=True)
+
+
+def say_problems(problems: Iterable[Problem]) -> None:
+    """Write each problem to stderr, on a line that names the log or the SQL file."""
+    for problem in problems:
+        text = str(problem)
+        known = not problem.source or any(
+            name in text for name in (problem.source, str(Path(problem.source).absolute()))
+        )
+        hint = f" ({problem.hint})" if problem.hint else ""
+        narrate("error", f"{'' if known else f'{problem.source}: '}{text}{hint}")

@@ -41,17 +41,17 @@ def _document(report: AuditReport) -> Iterator[str]:
     )
     yield from _list(
         "Could not be done",
-        [_text(f"{p} ({p.hint})" if p.hint else str(p)) for p in report.problems],
+        [escaped(f"{p} ({p.hint})" if p.hint else str(p)) for p in report.problems],
     )
     yield ""
     yield "<details><summary>What was judged</summary>"
     yield ""
     for source in report.sources:
-        yield f"- {_text(source_summary(source))}"
+        yield f"- {escaped(source_summary(source))}"
         if source.incomplete:
-            yield f"  - incomplete: {_text(source.incomplete)}"
+            yield f"  - incomplete: {escaped(source.incomplete)}"
         for reason, names in by_reason(source.results).items():
-            yield f"  - {_text(reason)}: {', '.join(_code(name) for name in names)}"
+            yield f"  - {escaped(reason)}: {', '.join(_code(name) for name in names)}"
     yield ""
     yield "</details>"
 
@@ -66,7 +66,7 @@ def _table(report: AuditReport) -> Iterator[str]:
         log = f" {_code(finding.source)} |" if several else ""
         yield (
             f"| {finding.check.severity} | {_code(finding.check.name)} |{log} "
-            f"{_code(finding.run_id or 'NULL')} | {finding.rows:,} | {_text(finding.diagnosis)} |"
+            f"{_code(finding.run_id or 'NULL')} | {finding.rows:,} | {escaped(finding.diagnosis)} |"
         )
     if len(shown) < len(report.findings):
         yield ""
@@ -79,8 +79,8 @@ def _reasons(report: AuditReport) -> Iterator[str]:
     yield "<details><summary>Why it matters</summary>"
     yield ""
     for name, finding in checks.items():
-        cites = f" ({_text(finding.check.cites)})" if finding.check.cites else ""
-        yield f"- {_code(name)}: {_text(finding.check.why)}{cites}"
+        cites = f" ({escaped(finding.check.cites)})" if finding.check.cites else ""
+        yield f"- {_code(name)}: {escaped(finding.check.why)}{cites}"
     yield ""
     yield "</details>"
 
@@ -96,7 +96,7 @@ def _list(head: str, items: list[str]) -> Iterator[str]:
         yield f"- showing {MOST} of {len(items):,}"
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
     """Return ``text`` so that nothing in it is taken for Markdown or HTML."""
     return _SPECIAL.sub(r"\\\1", printable(text))
 

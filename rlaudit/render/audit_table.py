@@ -34,9 +34,10 @@ def write_table(stream: TextIO, report: AuditReport) -> None:
     """Write what was found in each log, then what did not apply, then what was accepted."""
     console = console_for(stream)
     quiet = 0
-    for source in report.sources:
+    for number, source in enumerate(report.sources):
         if source.findings or source.problems:
-            print_line(console)
+            if number:
+                print_line(console)
         else:
             quiet += 1
             if quiet > MOST_LOGS:
@@ -57,15 +58,12 @@ def write_table(stream: TextIO, report: AuditReport) -> None:
 
 
 def _write_source(console: Console, source: SourceReport) -> None:
-    if not source.results:
-        print_line(console, f"{source.source}: could not be read", "bold red")
-        return
-    print_line(console, source_summary(source), "bold")
+    print_line(console, source_summary(source), "bold" if source.results else "bold red")
     if not source.findings and not source.problems:
         print_line(console, "  nothing found", "green")
-    for result in source.results:
-        if result.findings:
-            _write_check(console, source, result)
+    found = [result for result in source.results if result.findings]
+    for result in sorted(found, key=lambda result: result.check.severity == "warning"):
+        _write_check(console, source, result)
 
 
 def _write_check(console: Console, source: SourceReport, result: CheckResult) -> None:
@@ -82,6 +80,8 @@ def _write_check(console: Console, source: SourceReport, result: CheckResult) ->
     if first.examples:
         rows = [dict(example) for example in first.examples]
         print_line(console)
+        if len(result.findings) > 1:
+            print_indented(console, f"rows of run {first.run_id}:")
         hidden = print_sample(console, _columns(result, rows), rows)
         _write_rest(console, source, first, hidden)
     print_indented(console, f"why it matters: {check.why}", "dim")
@@ -97,9 +97,13 @@ def _write_finding(console: Console, finding: Finding) -> None:
 
 
 def _columns(result: CheckResult, rows: Sequence[dict[str, object]]) -> list[str]:
-    """Return the columns to show: those that identify a row, then the others; the run is known."""
+    """Return the columns to show, those that identify a row first; the run stands above them."""
     named = dict.fromkeys([*result.check.grain, *rows[0]])
-    return [name for name in named if name != "run_id" and name in rows[0]] or list(named)
+    named.pop("run_id", None)
+    # Long, and of use to few: behind the others, where a terminal may have no room for it.
+    if "segment_id" in named:
+        named["segment_id"] = named.pop("segment_id")
+    return [name for name in named if name in rows[0]] or list(rows[0])
 
 
 def _write_rest(
@@ -145,7 +149,7 @@ def _write_not_judged(console: Console, sources: Sequence[SourceReport]) -> None
         where = "" if len(sources) == 1 else f" in {_few(names, 'log')}"
         print_line(console, f"not judged{where}", "bold")
         for reason, checks in found.items():
-            print_indented(console, f"{reason}: {', '.join(checks)}")
+            print_indented(console, f"{reason}: {', '.join(checks)}", hang=2)
 
 
 def _write_baseline(console: Console, report: AuditReport) -> None:

@@ -37,13 +37,15 @@ def audit_display(
 
 
 def _line(done: int, total: int, check: str, source: str) -> Table:
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True)
-    grid.add_column(no_wrap=True)
-    grid.add_column(no_wrap=True, overflow="ellipsis")
+    counted = f"check {min(done + 1, total)} of {total}"
+    grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    grid.add_column(width=_BAR)
+    grid.add_column(width=len(counted))
+    # Names give way to the figures where a line is too short for both.
+    grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     grid.add_row(
         ProgressBar(total=total, completed=done, width=_BAR),
-        Text(f"check {min(done + 1, total)} of {total}"),
-        Text(printable(f"{check}  {source}"), style="dim", overflow="ellipsis"),
+        Text(counted),
+        Text(printable(f"{check}  {source}".strip()), style="dim"),
     )
     return grid

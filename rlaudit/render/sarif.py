@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from rlaudit.render.audit_markdown import escaped
 from rlaudit.render.values import json_text, printable
 from rlaudit.version import __version__
 
@@ -75,7 +76,7 @@ def _rule(check: CheckFile) -> dict[str, Any]:
         "fullDescription": {"text": check.why},
         "help": {
             "text": "\n\n".join(f"{head}: {text}" for head, text in stated),
-            "markdown": "\n\n".join(f"**{head}.** {text}" for head, text in stated),
+            "markdown": "\n\n".join(f"**{head}.** {escaped(text)}" for head, text in stated),
         },
         "defaultConfiguration": {"level": check.severity},
         "properties": {

@@ -35,6 +35,8 @@ def summary(report: AuditReport) -> str:
 
 def source_summary(source: SourceReport) -> str:
     """Return how many checks said what of one log, over how many runs."""
+    if not source.results:
+        return f"{source.source}: could not be read"
     status = Counter[str](result.status for result in source.results)
     named = {
         "fail": "failed",

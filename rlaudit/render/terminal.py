@@ -41,14 +41,26 @@ def print_line(console: Console, text: str = "", style: str = "") -> None:
 
 
 def print_indented(
-    console: Console, text: str, style: str = "", *, indent: int = 2, wrap: bool = True
+    console: Console,
+    text: str,
+    style: str = "",
+    *,
+    indent: int = 2,
+    hang: int = 0,
+    wrap: bool = True,
 ) -> None:
-    """Write a line moved to the right, and on a terminal the lines that it wraps into as well."""
+    """Write a line moved to the right, and on a terminal the lines that it wraps into as well.
+
+    Those go ``hang`` further to the right than the first.
+    """
     line = Text(printable(text), style=style)
-    if wrap and console.file.isatty():
-        console.print(Padding(line, (0, 0, 0, indent)))
-    else:
+    if not (wrap and console.file.isatty()):
         console.print(Text(" " * indent) + line, soft_wrap=True)
+        return
+    width = max(console.width - indent - hang, 1)
+    for number, part in enumerate(line.wrap(console, width)):
+        part.rstrip()
+        console.print(Text(" " * (indent + (hang if number else 0))) + part)
 
 
 def print_sample(
