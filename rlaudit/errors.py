@@ -6,6 +6,7 @@
     ├── EnvironmentSetupError    an unknown environment, or one that cannot be trained on
     ├── MissingExtraError        a command whose optional packages are not installed
     ├── DatabaseError            a file that is not a usable rlaudit log
+    │   ├── NotALogError         a file that is no rlaudit log at all
     │   ├── DatabaseLockedError  another process kept the file past the wait
     │   ├── DatabaseWriteError   the file or its folder cannot be written (read-only, disk full)
     │   └── SchemaVersionError   the log was written by another version of the schema
@@ -64,6 +65,10 @@ class MissingExtraError(RlauditError):
 
 class DatabaseError(RlauditError):
     """A file that is not a usable rlaudit log."""
+
+
+class NotALogError(DatabaseError):
+    """A file that is no rlaudit log: other tables, something else than DuckDB's, or nothing."""
 
 
 class DatabaseLockedError(DatabaseError):

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
+
+from rlaudit.auditing.baseline import apply_baseline, read_baseline
+from rlaudit.auditing.checks import run_checks
+from rlaudit.auditing.failures import first_line
+from rlaudit.auditing.history import read_earlier, record_audit
+from rlaudit.auditing.looks import at_look
+from rlaudit.auditing.results import AuditReport, SourceReport
+from rlaudit.auditing.selecting import select_checks
+from rlaudit.auditing.snapshot import snapshot_of
+from rlaudit.auditing.sourcing import find_sources
+from rlaudit.errors import NotALogError, Problem, RlauditError, UsageError
+from rlaudit.sqlfiles import read_checks, sql_root
+from rlaudit.store import open_for_reading
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from rlaudit.auditing.results import AuditReport, SourceReport
+    from duckdb import DuckDBPyConnection
+
+    from rlaudit.auditing.checks import Progress
+    from rlaudit.auditing.incremental import EarlierVerdicts
+    from rlaudit.auditing.results import CheckResult
+    from rlaudit.auditing.sourcing import Source
     from rlaudit.sqlfiles import CheckFile
-
-    Progress = Callable[[int, int, str, str], object]
-    """Called with checks done, checks in all, the check about to run ("" at the end), the source"""
 
 
 def audit(
@@ -54,9 +74,44 @@ def audit(
     Raises:
         UsageError: if an argument makes no sense: nothing to audit, a selection that matches
             nothing, a run that no source has, an unreadable baseline.
+        DatabaseError: if ``record`` cannot be read or written.
 
     """
-    raise NotImplementedError
+    if since_last and record is None:
+        raise UsageError(
+            "since_last is set and record is not",
+            hint="--since-last needs --record FILE, which knows what was read before",
+        )
+    accepted = None if baseline is None else read_baseline(baseline)
+    everything, check_problems = read_checks(sql_root() / "checks", *map(Path, checks_dirs))
+    unreadable = {problem.path.stem for problem in check_problems if problem.path is not None}
+    checks = select_checks(everything, select, ignore, unreadable=unreadable)
+    found, empty = find_sources(sources)
+
+    def one(number: int, source: Source) -> SourceReport:
+        earlier = None
+        if since_last and record is not None:
+            earlier = read_earlier(record, source.path, checks, wait=wait)
+        return audit_log(
+            source.name,
+            checks,
+            run=run,
+            limit=limit,
+            wait=wait,
+            look=look,
+            on_progress=_beyond(number, len(found), on_progress),
+            memory_limit=memory_limit,
+            threads=threads,
+            earlier=earlier,
+            snapshot=record is not None,
+            must_be_log=source.named,
+        )
+
+    reports, notes = _audit_each(found, one)
+    report = AuditReport((*reports, *empty), check_problems, notes)
+    if record is not None:
+        record_audit(report, record, wait=wait)
+    return report if accepted is None else apply_baseline(report, accepted)
 
 
 def audit_log(
@@ -70,6 +125,117 @@ def audit_log(
     on_progress: Progress | None = None,
     memory_limit: str | None = None,
     threads: int | None = None,
+    earlier: EarlierVerdicts | None = None,
+    snapshot: bool = False,
+    must_be_log: bool = True,
 ) -> SourceReport:
-    """Run ``checks`` over one log. A log that cannot be read is a problem in the report."""
-    raise NotImplementedError
+    """Run ``checks`` over one log. A log that cannot be read is a problem in the report.
+
+    The arguments are those of :func:`audit`; ``earlier`` are verdicts of an earlier audit, whose
+    rows need not be read again, and ``snapshot`` asks how far each run is.
+
+    Raises :class:`UsageError` for a run that the log does not have, and :class:`NotALogError` for
+    another file if ``must_be_log`` is not set.
+    """
+    name, path = str(source), Path(source).absolute()
+    try:
+        with open_for_reading(path, wait=wait) as log, _bounded(log.con, memory_limit, threads):
+            results = run_checks(
+                log.con,
+                at_look(checks, look),
+                run=run,
+                limit=limit,
+                source=name,
+                earlier=earlier,
+                on_progress=on_progress,
+            )
+            return SourceReport(
+                name,
+                path,
+                tuple(results),
+                _problems(results, name),
+                log.incomplete,
+                snapshot_of(log.con, run) if snapshot else (),
+                look,
+            )
+    except UsageError:
+        raise
+    except RlauditError as error:
+        if isinstance(error, NotALogError) and not must_be_log:
+            raise
+        problem = Problem.of(error, source=name)
+    except duckdb.Error as error:
+        problem = Problem(f"cannot read {name}: {first_line(error)}", source=name)
+    return SourceReport(name, path, problems=(problem,), look=look)
+
+
+def _audit_each(
+    sources: Sequence[Source], one: Callable[[int, Source], SourceReport]
+) -> tuple[list[SourceReport], tuple[str, ...]]:
+    """Audit ``sources`` by ``one``, and say which were left out on purpose.
+
+    A run that is asked for must be in one of several logs, not in each.
+    """
+    reports: list[SourceReport] = []
+    notes: list[str] = []
+    unknown_run: UsageError | None = None
+    for number, source in enumerate(sources):
+        try:
+            reports.append(one(number, source))
+        except NotALogError:
+            notes.append(f"{source.name} is no rlaudit log and was left out")
+        except UsageError as error:
+            unknown_run = error
+            notes.append(f"{source.name} was left out: {error}")
+    if unknown_run is not None and not reports:
+        raise unknown_run
+    return reports, tuple(notes)
+
+
+def _problems(results: Sequence[CheckResult], source: str) -> tuple[Problem, ...]:
+    """Return what failed, each failure once, or that nothing could be judged at all."""
+    failed: dict[str, Problem] = {}
+    for result in results:
+        if result.problem is not None:
+            failed.setdefault(str(result.problem), result.problem)
+    if results and all(result.status == "not_applicable" for result in results):
+        reason = Counter(result.message for result in results).most_common(1)[0][0]
+        failed[""] = Problem(
+            f"nothing in {source} could be judged: {reason}",
+            hint="the log has no rows that the chosen checks read",
+            source=source,
+        )
+    return tuple(failed.values())
+
+
+def _beyond(number: int, sources: int, on_progress: Progress | None) -> Progress | None:
+    """Return ``on_progress`` for the log of this number, counting over all of them."""
+    if on_progress is None:
+        return None
+
+    def show(done: int, checks: int, check: str, source: str) -> object:
+        return on_progress(number * checks + done, sources * checks, check, source)
+
+    return show
+
+
+@contextlib.contextmanager
+def _bounded(
+    con: DuckDBPyConnection, memory_limit: str | None, threads: int | None
+) -> Iterator[None]:
+    """Let ``con`` spill to a folder of its own, and use no more than it may."""
+    # DuckDB's own choice for a database in memory is a folder where the command was called, which
+    # may be read-only.
+    with tempfile.TemporaryDirectory(prefix="rlaudit-", ignore_cleanup_errors=True) as folder:
+        con.execute("SET temp_directory = ?", [folder])
+        for setting, value in (("memory_limit", memory_limit), ("threads", threads)):
+            if value is None:
+                continue
+            try:
+                con.execute(f"SET {setting} = ?", [value])
+            except duckdb.Error as error:
+                raise UsageError(
+                    f"{setting} cannot be {value!r}: {first_line(error)}",
+                    hint="for example 4GB" if setting == "memory_limit" else "",
+                ) from error
+        yield

@@ -7,12 +7,14 @@ its result is counted and cut to a few examples for each run.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from rlaudit.auditing.diagnosis import fill
 from rlaudit.auditing.failures import file_error
+from rlaudit.auditing.incremental import NewRows, merged
 from rlaudit.auditing.results import CheckResult, Finding
 from rlaudit.auditing.scope import Scope
 from rlaudit.auditing.shared import SharedTables
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from rlaudit.auditing.incremental import EarlierVerdicts
     from rlaudit.sqlfiles import CheckFile
 
     Progress = Callable[[int, int, str, str], object]
@@ -37,6 +40,7 @@ def run_checks(
     run: str | None = None,
     limit: int = 10,
     source: str = "",
+    earlier: EarlierVerdicts | None = None,
     on_progress: Progress | None = None,
 ) -> list[CheckResult]:
     """Run ``checks`` over the log behind ``con`` and return one result each, in their order.
@@ -44,7 +48,8 @@ def run_checks(
     ``con`` is an in-memory connection to which the log is attached, as
     :func:`rlaudit.store.open_for_reading` gives it; temporary tables and a schema ``shared`` are
     made in it. ``run`` restricts all checks to one run, ``limit`` bounds the examples of each run
-    (0: all of them), and ``source`` is how findings name the log.
+    (0: all of them), ``source`` is how findings name the log, and ``earlier`` are verdicts that
+    need not be repeated over rows that have been read.
 
     A check does not apply where one of its tables has no rows for a run, or where something that
     it requires is not stated. ``groups`` is counted without a second pass over the log: the rows
@@ -55,57 +60,90 @@ def run_checks(
     A check that breaks its format, or whose query fails, is a result with status ``error``.
     Raises :class:`UsageError` for a run that the log does not have.
     """
-    scope = Scope(con, checks, run)
-    shared = SharedTables(con, run)
+    work = _Work(
+        con,
+        Scope(con, checks, run),
+        SharedTables(con, run),
+        NewRows(con, earlier or {}, run),
+        limit,
+        source,
+    )
     results = []
     for done, check in enumerate(checks):
         if on_progress is not None:
             on_progress(done, len(checks), check.name, source)
-        shared.keep_for(checks[done:])
-        results.append(_run(con, check, scope, shared, limit=limit, source=source))
+        work.shared.keep_for(checks[done:])
+        results.append(_run(work, check))
     if on_progress is not None:
         on_progress(len(checks), len(checks), "", source)
     return results
 
 
-def _run(
-    con: DuckDBPyConnection,
-    check: CheckFile,
-    scope: Scope,
-    shared: SharedTables,
-    *,
-    limit: int,
-    source: str,
-) -> CheckResult:
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What all checks over one log share."""
+
+    con: DuckDBPyConnection
+    scope: Scope
+    shared: SharedTables
+    new_rows: NewRows
+    limit: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the query of a check returned: findings by run, and copies beyond the first of each."""
+
+    findings: tuple[Finding, ...]
+    copies: int | None
+
+
+def _run(work: _Work, check: CheckFile) -> CheckResult:
     try:
-        verify_statement(check, con)
-        judged = scope.judged(check)
-        runs = judged.runs
-        if not runs:
+        verify_statement(check, work.con)
+        judged = work.scope.judged(check)
+        if not judged.runs:
             return CheckResult(
                 check, "not_applicable", skipped=judged.skipped, message=judged.message
             )
-        shared.build_for(check)
-        columns = _define(con, check)
-        check.check_columns(columns)
-        _find(con, None if scope.covers_all(check, runs) else runs)
-        findings = _findings(con, check, columns, limit, source)
-        copies = _further_copies(con) if "copies" in columns else None
-        rows, groups = scope.rows(check, check.reads[0], runs), _groups(check, scope, runs, copies)
+        found = _judge(work, check, judged.runs)
+        rows = work.scope.rows(check, check.reads[0], judged.runs)
+        groups = _groups(check, work.scope, judged.runs, found.copies)
     except (duckdb.Error, RlauditError) as error:
-        found = file_error(check.path, error) if isinstance(error, duckdb.Error) else error
-        problem = Problem.of(found, check=check.name, source=source)
+        own = file_error(check.path, error) if isinstance(error, duckdb.Error) else error
+        problem = Problem.of(own, check=check.name, source=work.source)
         return CheckResult(check, "error", message=str(problem), problem=problem)
     return CheckResult(
         check,
-        "fail" if findings else "pass",
+        "fail" if found.findings else "pass",
         rows=rows,
         groups=groups,
-        judged=tuple(runs),
+        judged=tuple(judged.runs),
         skipped=judged.skipped,
-        findings=findings,
+        findings=found.findings,
         message=judged.message,
     )
+
+
+def _judge(work: _Work, check: CheckFile, runs: list[str | None]) -> _Found:
+    """Return what is wrong in ``runs``; only their new rows are read where that is enough."""
+    known = work.new_rows.known(check, runs)
+    if not known:
+        return _query(work, check, work.shared, runs)
+    with work.new_rows.shown(check, known) as shared:
+        new = _query(work, check, shared, runs)
+    return _Found(merged(check, work.source, known, new.findings), new.copies)
+
+
+def _query(work: _Work, check: CheckFile, shared: SharedTables, runs: list[str | None]) -> _Found:
+    con = work.con
+    shared.build_for(check)
+    columns = _define(con, check)
+    check.check_columns(columns)
+    _find(con, None if work.scope.covers_all(check, runs) else runs)
+    findings = _findings(con, check, columns, work.limit, work.source)
+    return _Found(findings, _further_copies(con) if "copies" in columns else None)
 
 
 def _define(con: DuckDBPyConnection, check: CheckFile) -> list[str]:

@@ -29,3 +29,8 @@ def file_error(path: Path, error: duckdb.Error, *, binding: bool = False) -> Sql
     return SqlFileError(
         f"{path}:{found[1] if found else 1}: {lines[0]}", hint=offers[0] if offers else ""
     )
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of DuckDB's message, which says what is wrong."""
+    return str(error).strip().splitlines()[0]

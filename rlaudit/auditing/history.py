@@ -1,13 +1,62 @@
-"""Append results of audits to a DuckDB file, so that one can see when a check began to fail."""
+"""Append results of audits to a DuckDB file, so that one can see when a check began to fail.
+
+``sql/schema/audit.sql`` describes its tables. Passes and checks that do not apply are recorded as
+well, and how far each run was: from that a later audit knows which rows it has not read yet.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import duckdb
+import pyarrow as pa
+
+from rlaudit.auditing.results import RunSnapshot
+from rlaudit.auditing.scripts import tables_needed
+from rlaudit.errors import DatabaseError, SchemaVersionError
+from rlaudit.sqlfiles import load_shared, read_sql
+from rlaudit.store import Layout, attach_for_reading, batches, open_for_writing
+from rlaudit.version import __version__
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from rlaudit.auditing.results import AuditReport
+    from duckdb import DuckDBPyConnection
+
+    from rlaudit.auditing.results import AuditReport, CheckResult
+    from rlaudit.sqlfiles import CheckFile, SharedFile
+
+HISTORY_VERSION = 1
+
+_IDS = ("last_update_id", "last_transition_id", "last_episode_id", "last_env_step")
+_RUNS = pa.schema(
+    [
+        ("audit_id", pa.string()),
+        ("run_id", pa.string()),
+        ("table_rows", pa.map_(pa.string(), pa.int64())),
+        *((name, pa.int64()) for name in _IDS),
+    ]
+)
+_WORDS = ("audit_id", "check_name", "family", "run_id", "fingerprint", "severity", "status")
+_VERDICTS = pa.schema(
+    [
+        *((name, pa.string()) for name in (*_WORDS, "diagnosis", "message")),
+        ("wrong_rows", pa.int64()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier audit said of one run by one check, and how far the run was then."""
+
+    wrong_rows: int
+    diagnosis: str
+    snapshot: RunSnapshot
 
 
 def record_audit(report: AuditReport, path: str | Path, *, wait: float = 10.0) -> list[str]:
@@ -18,4 +67,162 @@ def record_audit(report: AuditReport, path: str | Path, *, wait: float = 10.0) -
             written.
 
     """
-    raise NotImplementedError
+    ids = [uuid4().hex for _ in report.sources]
+    shared = load_shared()
+    with open_for_writing(path, wait=wait, layout=_LAYOUT) as con:
+        con.execute("BEGIN")
+        for audit_id, source in zip(ids, report.sources, strict=True):
+            con.execute(
+                "INSERT INTO audits VALUES (?, now() AT TIME ZONE 'UTC', ?, ?, ?, ?, ?)",
+                [
+                    audit_id,
+                    str(source.path.resolve()),
+                    __version__,
+                    source.look,
+                    source.incomplete,
+                    [str(problem) for problem in source.problems],
+                ],
+            )
+            runs = [_run_row(audit_id, run) for run in source.snapshot]
+            rows = (_verdict_rows(audit_id, result, shared) for result in source.results)
+            verdicts = [row for some in rows for row in some]
+            # Arrow takes a thousand runs at once; row by row they would take seconds.
+            batches.insert(con, "audited_runs", pa.Table.from_pylist(runs, schema=_RUNS))
+            batches.insert(con, "verdicts", pa.Table.from_pylist(verdicts, schema=_VERDICTS))
+        con.execute("COMMIT")
+    return ids
+
+
+def read_earlier(
+    path: str | Path, source: Path, checks: Iterable[CheckFile], *, wait: float = 10.0
+) -> dict[str, dict[str | None, Earlier]]:
+    """Return the last verdict of each check and run over the log ``source``, by check and run.
+
+    Only verdicts by the same text of the check count, over a log of which nothing was missing. A
+    history that does not exist yet has none.
+
+    Raises :class:`DatabaseError` if ``path`` cannot be read.
+    """
+    path = Path(path)
+    if not path.exists() or path.stat().st_size == 0:
+        return {}
+    with attach_for_reading(path, wait=wait) as con:
+        _refuse_version(_version_of(con, "log"), path)
+        rows = con.execute(_LAST_VERDICTS, [str(source.resolve())]).fetchall()
+    shared = load_shared()
+    wanted = {(check.name, fingerprint(check, shared)) for check in checks}
+    found: dict[str, dict[str | None, Earlier]] = {}
+    for name, print_, wrong_rows, diagnosis, *snapshot in rows:
+        if (name, print_) in wanted:
+            run = RunSnapshot(*snapshot)
+            found.setdefault(name, {})[run.run_id] = Earlier(wrong_rows, diagnosis or "", run)
+    return found
+
+
+def fingerprint(check: CheckFile, shared: Mapping[str, SharedFile]) -> str:
+    """Return 16 hex digits that change with the text of the check or of what it needs.
+
+    The text states the parameters as well. What a later look makes of ``alpha`` does not count.
+    """
+    texts = [check.sql, *(file.sql for file in tables_needed(check, shared))]
+    return hashlib.blake2b("\0".join(texts).encode(), digest_size=8).hexdigest()
+
+
+_LAST_VERDICTS = """
+    WITH last AS (
+        SELECT
+            v.check_name, v.fingerprint, v.run_id,
+            arg_max(v.audit_id, a.audited_at) AS audit_id
+        FROM log.verdicts AS v
+        JOIN log.audits AS a USING (audit_id)
+        WHERE a.source = ? AND a.incomplete IS NULL AND v.status IN ('pass', 'fail')
+            AND v.run_id IS NOT NULL
+        GROUP BY ALL
+    )
+    SELECT
+        v.check_name, v.fingerprint, v.wrong_rows, v.diagnosis,
+        r.run_id, r.table_rows, r.last_update_id, r.last_transition_id, r.last_episode_id,
+        r.last_env_step
+    FROM last
+    JOIN log.verdicts AS v USING (check_name, fingerprint, run_id, audit_id)
+    JOIN log.audited_runs AS r USING (audit_id, run_id)
+"""
+
+
+def _run_row(audit_id: str, run: RunSnapshot) -> dict[str, Any]:
+    return {
+        "audit_id": audit_id,
+        "run_id": run.run_id,
+        "table_rows": list(run.rows.items()),
+        "last_update_id": run.last_update_id,
+        "last_transition_id": run.last_transition_id,
+        "last_episode_id": run.last_episode_id,
+        "last_env_step": run.last_env_step,
+    }
+
+
+def _verdict_rows(
+    audit_id: str, result: CheckResult, shared: Mapping[str, SharedFile]
+) -> Iterator[dict[str, Any]]:
+    """Give the rows of one check: one for each run, or one of no run if none was looked at."""
+    check = result.check
+    about = {
+        "audit_id": audit_id,
+        "check_name": check.name,
+        "family": check.family,
+        "fingerprint": fingerprint(check, shared),
+        "severity": check.severity,
+    }
+    findings = {finding.run_id: finding for finding in result.findings}
+    for run_id in result.judged:
+        finding = findings.get(run_id)
+        yield {
+            **about,
+            "run_id": run_id,
+            "status": "pass" if finding is None else "fail",
+            "wrong_rows": 0 if finding is None else finding.rows,
+            "diagnosis": None if finding is None else finding.diagnosis,
+        }
+    for run_id, reason in result.skipped.items():
+        yield {**about, "run_id": run_id, "status": "not_applicable", "message": reason}
+    if not result.judged and not result.skipped:
+        yield {**about, "status": result.status, "message": result.message}
+
+
+def _create(con: DuckDBPyConnection) -> None:
+    con.execute("BEGIN")
+    con.execute(read_sql("schema/audit.sql"))
+    con.execute(
+        "INSERT INTO audit_schema_version VALUES (?, ?, now() AT TIME ZONE 'UTC')",
+        [HISTORY_VERSION, __version__],
+    )
+    con.execute("COMMIT")
+
+
+def _ensure(con: DuckDBPyConnection, path: Path) -> None:
+    _refuse_version(_version_of(con, None), path)
+
+
+def _version_of(con: DuckDBPyConnection, database: str | None) -> int | None:
+    owner = "" if database is None else f"{database}."
+    try:
+        rows = con.execute(f"SELECT max(version) FROM {owner}audit_schema_version").fetchall()  # noqa: S608 - one of two constants
+    except duckdb.CatalogException:
+        return None
+    return None if rows[0][0] is None else int(rows[0][0])
+
+
+def _refuse_version(version: int | None, path: Path) -> None:
+    if version is None:
+        raise DatabaseError(
+            f"{path} is a database, but no history of audits", hint="record into another file"
+        )
+    if version != HISTORY_VERSION:
+        raise SchemaVersionError(
+            f"{path} has history schema version {version}; rlaudit {__version__} knows version "
+            f"{HISTORY_VERSION}",
+            hint="upgrade rlaudit, or record into another file",
+        )
+
+
+_LAYOUT = Layout(_create, _ensure)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import duckdb
 import polars as pl
 
-from rlaudit.auditing.sources import first_line
+from rlaudit.auditing.failures import first_line
 from rlaudit.errors import QueryError, UsageError
 
 if TYPE_CHECKING:

@@ -8,29 +8,38 @@ from typing import TYPE_CHECKING
 from rlaudit.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from rlaudit.sqlfiles import CheckFile
 
 
 def select_checks(
-    checks: Sequence[CheckFile], select: Sequence[str] = (), ignore: Sequence[str] = ()
+    checks: Sequence[CheckFile],
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    *,
+    unreadable: Collection[str] = (),
 ) -> tuple[CheckFile, ...]:
     """Return the checks that ``select`` names (all, if it is empty) less those of ``ignore``.
 
     An entry is the name of a check, a family, or a pattern with ``*``, ``?`` or ``[...]`` over
-    either; several may stand in one entry, separated by commas.
+    either; several may stand in one entry, separated by commas. ``unreadable`` are names of files
+    that are no checks because something is wrong with them: an entry may mean one of these.
 
     Raises :class:`UsageError` for an entry that matches nothing, and if nothing is left.
     """
-    wanted = _matched(checks, select) if select else {check.name for check in checks}
-    left = wanted - _matched(checks, ignore)
-    if checks and not left:
+    wanted = _matched(checks, select, unreadable)
+    left = (wanted if select else {check.name for check in checks}) - _matched(
+        checks, ignore, unreadable
+    )
+    if checks and not left and not unreadable:
         raise UsageError("no check is selected", hint="what --select names, --ignore leaves out")
     return tuple(check for check in checks if check.name in left)
 
 
-def _matched(checks: Sequence[CheckFile], entries: Sequence[str]) -> set[str]:
+def _matched(
+    checks: Sequence[CheckFile], entries: Sequence[str], unreadable: Collection[str]
+) -> set[str]:
     found: set[str] = set()
     for entry in (part.strip() for text in entries for part in text.split(",")):
         names = {
@@ -38,7 +47,7 @@ def _matched(checks: Sequence[CheckFile], entries: Sequence[str]) -> set[str]:
             for check in checks
             if fnmatchcase(check.name, entry) or fnmatchcase(check.family, entry)
         }
-        if not names:
+        if not names and not any(fnmatchcase(name, entry) for name in unreadable):
             known = {check.name for check in checks} | {check.family for check in checks}
             raise UsageError(
                 f"no check or family is called {entry!r}", hint=did_you_mean(entry, known)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from rlaudit.auditing.failures import first_line
 from rlaudit.errors import DatabaseError, QueryError, UsageError, did_you_mean
 from rlaudit.store import open_for_reading
 
@@ -123,11 +124,6 @@ def _choose(con: DuckDBPyConnection, source: str, table: str | None) -> tuple[st
         if table.lower() in (full.lower(), f"{schema}.{name}".lower()):
             return schema, name
     raise UsageError(f"{source} has no table {table!r}", hint=did_you_mean(table, names))
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of DuckDB's message, which says what is wrong."""
-    return str(error).strip().splitlines()[0]
 
 
 def query_failed(what: str, error: duckdb.Error) -> QueryError:

@@ -10,16 +10,18 @@ from __future__ import annotations
 from rlaudit.store.connect import Patience, attach_for_reading, open_for_writing
 from rlaudit.store.log import Log, open_for_reading
 from rlaudit.store.runs import RunState, RunSummary, list_runs, pid_alive, run_state
-from rlaudit.store.schema import SCHEMA_VERSION, TABLES, table_columns
+from rlaudit.store.schema import SCHEMA_VERSION, TABLES, Layout, current_name, table_columns
 
 __all__ = [
     "SCHEMA_VERSION",
     "TABLES",
+    "Layout",
     "Log",
     "Patience",
     "RunState",
     "RunSummary",
     "attach_for_reading",
+    "current_name",
     "list_runs",
     "open_for_reading",
     "open_for_writing",

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import duckdb
 
-from rlaudit.errors import DatabaseError, DatabaseWriteError
+from rlaudit.errors import DatabaseError, DatabaseWriteError, NotALogError
 from rlaudit.store import schema
 from rlaudit.store.failures import error_of, is_lock, locked_error
 
@@ -51,12 +51,12 @@ class Patience:
 
 @contextlib.contextmanager
 def open_for_writing(
-    path: str | Path, *, wait: float | Patience = 10.0
+    path: str | Path, *, wait: float | Patience = 10.0, layout: schema.Layout = schema.LOG
 ) -> Iterator[DuckDBPyConnection]:
     """Open the log at ``path`` for writing; create it if it is absent, migrate it if it is old.
 
-    The connection has no transaction open and is closed at the end, which moves all committed
-    rows from the write-ahead log into the file.
+    ``layout`` is for files of another kind than a log. The connection has no transaction open and
+    is closed at the end, which moves all committed rows from the write-ahead log into the file.
 
     Raises :class:`DatabaseLockedError` when others hold the file past ``wait`` seconds,
     :class:`DatabaseWriteError` when the file or its folder cannot be written (or no more),
@@ -68,9 +68,9 @@ def open_for_writing(
     _refuse_unwritable(path)
     try:
         if _is_absent_or_empty(path):
-            _create(path)
+            _create(path, layout)
         with contextlib.closing(_patiently(path, patience, lambda: _connect(path))) as con:
-            schema.ensure(con, path)
+            layout.ensure(con, path)
             yield con
     except (duckdb.Error, OSError) as error:
         raise error_of(path, error, writing=True) from error
@@ -135,7 +135,7 @@ def _refuse_unreadable(path: Path) -> None:
     if not path.exists():
         raise DatabaseError(f"{path} does not exist", hint="check the path")
     if path.stat().st_size == 0:
-        raise DatabaseError(
+        raise NotALogError(
             f"{path} is empty", hint="nothing was recorded into it; a training run would fill it"
         )
 
@@ -159,7 +159,7 @@ def _is_absent_or_empty(path: Path) -> bool:
         return True
 
 
-def _create(path: Path) -> None:
+def _create(path: Path, layout: schema.Layout) -> None:
     """Put a new log at ``path`` so that no process ever sees, or leaves behind, a part of one.
 
     It is made under another name and linked into place, which fails if another process was
@@ -174,7 +174,7 @@ def _create(path: Path) -> None:
     draft = path.with_name(f".{path.name}.{uuid4().hex}.new")
     try:
         with contextlib.closing(_connect(draft)) as con:
-            schema.create(con)
+            layout.create(con)
         _set_aside_if_empty(path)
         with contextlib.suppress(FileExistsError):
             _link(draft, path)

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from rlaudit.errors import DatabaseError, DatabaseLockedError, DatabaseWriteError, RlauditError
+from rlaudit.errors import (
+    DatabaseError,
+    DatabaseLockedError,
+    DatabaseWriteError,
+    NotALogError,
+    RlauditError,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +90,7 @@ def error_of(path: Path, error: Exception, *, writing: bool) -> RlauditError:
     message = str(error)
     line = message.strip().splitlines()[0]
     versions = _VERSIONS.search(message)
+    result: DatabaseError
     if versions:
         result = DatabaseError(
             f"{path} was written by a newer DuckDB (storage version {versions['file']}; DuckDB "
@@ -95,7 +102,7 @@ def error_of(path: Path, error: Exception, *, writing: bool) -> RlauditError:
     elif "valid DuckDB database file" in message or (
         isinstance(error, duckdb.IOException) and _lacks_magic(path)
     ):
-        result = DatabaseError(f"{path} is not a DuckDB database", hint="check the path")
+        result = NotALogError(f"{path} is not a DuckDB database", hint="check the path")
     elif _DAMAGED.search(message):
         result = DatabaseError(
             f"{path} is damaged or cut short ({line})", hint="restore it from a copy"

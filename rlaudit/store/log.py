@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from rlaudit.errors import DatabaseError, SchemaVersionError
+from rlaudit.errors import DatabaseError, NotALogError, SchemaVersionError
 from rlaudit.sqlfiles import read_sql
 from rlaudit.store import schema, spool
 from rlaudit.store.connect import Patience, attach_for_reading
@@ -51,7 +51,7 @@ def open_for_reading(
 ) -> Iterator[Log]:
     """Open the file at ``path`` for reading; writers wait, or spool, until it is closed again.
 
-    Raises what :func:`attach_for_reading` raises; :class:`DatabaseError` if the file holds no log
+    Raises what :func:`attach_for_reading` raises; :class:`NotALogError` if the file holds no log
     and ``require_log`` is set; :class:`SchemaVersionError` if the log is of another version.
     """
     path = Path(path).absolute()
@@ -59,7 +59,7 @@ def open_for_reading(
         version = _version(con, path)
         if version is None:
             if require_log:
-                raise DatabaseError(
+                raise NotALogError(
                     f"{path} has no rlaudit tables",
                     hint="check the path; rlaudit train --db FILE writes a log",
                 )

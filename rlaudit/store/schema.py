@@ -7,6 +7,7 @@ is asked of DuckDB.
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -16,7 +17,7 @@ from rlaudit.sqlfiles import read_sql
 from rlaudit.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -28,6 +29,14 @@ MIGRATIONS: Mapping[int, str] = {}
 
 # In the order in which they are written.
 TABLES = ("runs", "segments", "episodes", "transitions", "updates", "samples", "events")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A kind of file: how a new one is filled, and how an existing one is checked or migrated."""
+
+    create: Callable[[DuckDBPyConnection], None]
+    ensure: Callable[[DuckDBPyConnection, Path], None]
 
 
 @functools.cache
@@ -143,3 +152,6 @@ def _refuse_clashes(con: DuckDBPyConnection, path: Path) -> None:
             f"added to it",
             hint="record into another file, or rename that table",
         )
+
+
+LOG = Layout(create, ensure)
