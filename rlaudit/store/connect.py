@@ -51,7 +51,7 @@ class Patience:
 
 @contextlib.contextmanager
 def open_for_writing(
-    path: str | Path, *, wait: float | Patience = 10.0, layout: schema.Layout = schema.LOG
+    path: str | Path, *, wait: float | Patience = 10.0, layout: schema.Layout | None = None
 ) -> Iterator[DuckDBPyConnection]:
     """Open the log at ``path`` for writing; create it if it is absent, migrate it if it is old.
 
@@ -65,6 +65,7 @@ def open_for_writing(
     """
     path = Path(path).absolute()
     patience = wait if isinstance(wait, Patience) else Patience(wait)
+    layout = layout or schema.Layout(schema.create, schema.ensure)
     _refuse_unwritable(path)
     try:
         if _is_absent_or_empty(path):

@@ -152,6 +152,3 @@ def _refuse_clashes(con: DuckDBPyConnection, path: Path) -> None:
             f"added to it",
             hint="record into another file, or rename that table",
         )
-
-
-LOG = Layout(create, ensure)
