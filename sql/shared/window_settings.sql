@@ -1,0 +1,27 @@
+-- name: window_settings
+-- title: The settings that windows, frame stacks and targets are checked against, as numbers
+-- reads: raw.runs
+-- needs: run_settings
+
+-- A table of its own, because JSON that is read in a join is parsed for every row joined: 4 s on
+-- 1.5M transitions.
+SELECT
+    run_id,
+    try_cast(config ->> '$.n_step' AS INTEGER) AS n_step,
+    try_cast(config ->> '$.gamma' AS DOUBLE) AS gamma,
+    try_cast(config ->> '$.reward_clip' AS FLOAT) AS reward_clip,
+    coalesce(try_cast(config ->> '$.num_envs' AS INTEGER), 1) AS num_envs,
+    coalesce((config ->> '$.terminal_on_life_loss') = 'true', false) AS lives_are_ends,
+    nullif(try_cast(config ->> '$.max_episode_steps' AS INTEGER), 0) AS max_episode_steps,
+    CASE
+        WHEN (config ->> '$.network') = 'mlp' THEN 1
+        ELSE try_cast(config ->> '$.frame_stack' AS INTEGER)
+    END AS frame_stack,
+    try_cast(config ->> '$.num_atoms' AS INTEGER) AS num_atoms,
+    try_cast(config ->> '$.v_min' AS DOUBLE) AS v_min,
+    try_cast(config ->> '$.v_max' AS DOUBLE) AS v_max,
+    try_cast(config ->> '$.batch_size' AS INTEGER) AS batch_size,
+    try_cast(config ->> '$.learning_starts' AS BIGINT) AS learning_starts,
+    try_cast(config ->> '$.update_period' AS INTEGER) AS update_period,
+    try_cast(config ->> '$.target_sync_agent_steps' AS BIGINT) AS target_sync_agent_steps
+FROM shared.run_settings
