@@ -1,0 +1,112 @@
+-- name: wrong_insert_priority
+-- title: Insert priorities against the largest priority ever written
+-- severity: error
+-- reads: transitions, updates, samples
+-- grain: run_id, transition_id
+-- groups: transitions = transitions
+-- needs: histories, sampled_batches
+-- requires: config.insert_priority = running-max, transitions.priority, updates.last_transition_id,
+--     samples.priority_new
+-- diagnosis: transition {transition_id} entered with priority {priority}, where the largest priority
+--     written until then, or 1, was {expected}: {cause} ({found} transitions)
+-- why: a new transition enters at the top so that it is seen soon, whatever its error. Below the top
+--     it may wait for long or be overwritten unseen; far above it, the weights of first draws vanish.
+-- assumes: a transition is stored after the write-backs of all updates that could not draw it yet.
+--     The maximum starts at 1, and may fall below 1 at the first write. Where an update is missing
+--     from the log nothing is concluded from there on.
+-- threshold: u (21 + 3 abs(ln expected)) of the expected value, u = 2^-24: a trainer may keep the
+--     largest error and apply the exponent anew.
+-- cites: Schaul et al. 2016, Algorithm 1, line 6; ray-project/ray#11750 and #2929, y-kamiya 3ddcebe
+--     (enter at 1 or at their own error), pytorch/rl#2210 and #2215 (initial maximum far above real
+--     errors), dopamine's JAX sum tree (maximum lost on resume)
+
+WITH written AS (
+    SELECT
+        history,
+        last_transition_id,
+        max(largest_new) FILTER (isfinite(largest_new)) AS largest_new,
+        bool_and(complete) AS complete,
+        arg_max(segment_id, update_id) AS segment_id
+    FROM shared.sampled_batches
+    WHERE last_transition_id IS NOT NULL
+    GROUP BY history, last_transition_id
+),
+so_far AS MATERIALIZED (
+    SELECT
+        history,
+        last_transition_id,
+        complete,
+        max(largest_new) OVER (PARTITION BY history ORDER BY last_transition_id) AS largest,
+        max(largest_new) OVER (PARTITION BY history, segment_id ORDER BY last_transition_id)
+            AS largest_of_segment
+    FROM written
+),
+entered AS (
+    SELECT
+        t.run_id,
+        t.segment_id,
+        h.history,
+        t.transition_id,
+        t.priority
+    FROM transitions AS t
+    JOIN shared.histories AS h
+        ON h.run_id = t.run_id AND h.segment_id IS NOT DISTINCT FROM t.segment_id
+    WHERE t.priority IS NOT NULL
+),
+judged AS (
+    SELECT
+        e.*,
+        s.last_transition_id,
+        coalesce(s.largest, 1) AS largest,
+        greatest(1, coalesce(s.largest, 1)) AS expected,
+        greatest(1, coalesce(s.largest_of_segment, 1)) AS expected_of_segment
+    FROM entered AS e
+    ASOF LEFT JOIN so_far AS s
+        ON s.history = e.history AND s.last_transition_id < e.transition_id
+    WHERE s.complete IS NOT FALSE
+),
+wrong AS (
+    SELECT *
+    FROM judged
+    WHERE (
+        abs(priority - expected) <= pow(2, -24) * (21 + 3 * ln(expected)) * expected
+        OR abs(priority - largest)
+        <= pow(2, -24) * (21 + 3 * abs(ln(greatest(largest, 1e-30)))) * largest
+    ) IS NOT TRUE
+),
+groups AS (
+    SELECT history, last_transition_id, count(DISTINCT priority) AS different
+    FROM wrong
+    GROUP BY ALL
+),
+resumes AS (
+    SELECT run_id, segment_id, resumed_from IS NOT NULL AS resumed FROM segments
+),
+first_wrong AS (
+    SELECT history, arg_min(segment_id, transition_id) AS segment_id FROM wrong GROUP BY history
+)
+SELECT
+    w.run_id,
+    w.segment_id,
+    w.transition_id,
+    w.priority,
+    w.expected,
+    CASE
+        WHEN isnan(w.priority) THEN 'it is not a number'
+        WHEN w.priority > w.expected
+            THEN 'no priority that large was ever written, so the initial maximum is far above real '
+                || 'errors and the weight of its first draw next to nothing'
+        WHEN r.resumed AND f.segment_id = w.segment_id
+            AND (w.priority = 1 OR w.priority = w.expected_of_segment)
+            THEN 'the running maximum was lost on resume'
+        WHEN w.priority = 1 THEN 'new transitions enter at 1 and not at the maximum'
+        WHEN g.different > 1
+            THEN 'others stored with it have other priorities, so each enters at an error of its own'
+        ELSE 'the replay forgot its largest priority'
+    END AS cause
+FROM wrong AS w
+LEFT JOIN groups AS g
+    ON g.history = w.history AND g.last_transition_id IS NOT DISTINCT FROM w.last_transition_id
+LEFT JOIN first_wrong AS f ON f.history = w.history
+LEFT JOIN resumes AS r
+    ON r.run_id = w.run_id AND r.segment_id IS NOT DISTINCT FROM w.segment_id
