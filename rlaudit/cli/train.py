@@ -20,7 +20,11 @@ from rlaudit.errors import (
 from rlaudit.presets import PRESETS, read_config_file, resolve, warnings_about
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rlaudit.config import TrainConfig
+    from rlaudit.render.training import TrainingDisplay
+    from rlaudit.train.progress import Summary
 
 _EXIT_CODES = {
     "finished": EXIT_CLEAN,
@@ -59,6 +63,22 @@ def train(
     show_config: Annotated[
         bool, typer.Option("--show-config", help="Print the settings as TOML and exit.")
     ] = False,
+    checkpoint_every: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="STEPS",
+            help="Save all that the run needs to go on every so many agent steps and at its end, "
+            "in FILE.checkpoints beside the log; the last two are kept.",
+        ),
+    ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN_ID",
+            help="Go on with a run of the log from its newest checkpoint, with its own settings.",
+        ),
+    ] = None,
     **settings: Any,
 ) -> None:
     """Train an agent and log what its replay does.
@@ -70,6 +90,17 @@ def train(
     if list_presets:
         typer.echo(_preset_list())
         return
+    if resume is not None:
+        given = {"--name": name, "--run-id": run_id, "--no-log": not log}
+        for option in (option for option, value in given.items() if value):
+            raise UsageError(f"{option} cannot be given with --resume: the run has its own")
+        stated = {
+            key: value
+            for key, value in {**settings, "preset": preset}.items()
+            if value is not None and not _is_usual(context, key)
+        }
+        wanted = (read_config_file(config) if config else {}) | stated
+        raise typer.Exit(_resume(resume, db, checkpoint_every, env, wanted))
     if env is None:
         raise UsageError("no environment is named", hint="for example: rlaudit train breakout")
     stated = {name: value for name, value in settings.items() if value is not None}
@@ -80,7 +111,7 @@ def train(
     if show_config:
         typer.echo(_as_toml(resolved))
         return
-    raise typer.Exit(_run(resolved, db if log else None, name, run_id))
+    raise typer.Exit(_train(resolved, db if log else None, name, run_id, checkpoint_every))
 
 
 def _is_usual(context: typer.Context, name: str) -> bool:
@@ -105,21 +136,74 @@ def _resolve(
     )
 
 
-def _run(config: TrainConfig, db: Path | None, name: str | None, run_id: str | None) -> int:
-    from rlaudit.render.training import summary_lines, training_display
+def _train(
+    config: TrainConfig,
+    db: Path | None,
+    name: str | None,
+    run_id: str | None,
+    checkpoint_every: int | None,
+) -> int:
     from rlaudit.train import run_training
 
-    with training_display() as display:
+    def run(display: TrainingDisplay) -> Summary:
         for warning in warnings_about(config):
             display.note(f"warning: {warning}")
-        summary = run_training(
+        return run_training(
             config,
             db,
             name=name,
             run_id=run_id,
+            checkpoint_every=checkpoint_every or 0,
             on_progress=display.show,
             on_note=display.note,
         )
+
+    return _shown(run, db)
+
+
+def _resume(
+    run_id: str,
+    db: Path,
+    checkpoint_every: int | None,
+    env: str | None,
+    wanted: dict[str, object],
+) -> int:
+    """Resume a run, unless an option or a file asks for other settings than it has."""
+    _require_train_extra()
+    from rlaudit.envs import resolve_env
+    from rlaudit.train import resume_training
+
+    if env is not None:
+        wanted = {"env": resolve_env(env).name, **wanted}
+
+    def refuse_others(config: TrainConfig) -> None:
+        has = config.flat()
+        for key, value in wanted.items():
+            if has[key] != value:
+                raise UsageError(
+                    f"{key} is {has[key]!r} in run {run_id}, and {value!r} is asked for",
+                    hint="a resumed run goes on with its own settings; leave the option out",
+                )
+
+    def run(display: TrainingDisplay) -> Summary:
+        return resume_training(
+            run_id,
+            db,
+            checkpoint_every=checkpoint_every,
+            check_config=refuse_others,
+            on_progress=display.show,
+            on_note=display.note,
+        )
+
+    return _shown(run, db)
+
+
+def _shown(run: Callable[[TrainingDisplay], Summary], db: Path | None) -> int:
+    """Show a run's progress and how it ended; return the exit code."""
+    from rlaudit.render.training import summary_lines, training_display
+
+    with training_display() as display:
+        summary = run(display)
     for line in summary_lines(summary, str(db) if db else None):
         typer.echo(line, err=True)
     if summary.problem:

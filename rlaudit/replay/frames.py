@@ -25,11 +25,12 @@ transition needs is not overwritten then, it is an error.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from rlaudit.errors import ReplayError
+from rlaudit.replay.saved import fill
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,6 +77,12 @@ class ObservationStore(Protocol):
 
     def span(self, frame_id: int) -> Span:
         """Say which frames a rebuild of ``frame_id`` uses."""
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the store goes on from."""
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state` returned."""
 
     def problems(self) -> list[str]:
         """Return what is wrong with the store."""
@@ -199,6 +206,33 @@ class _FrameRing(Generic[Number]):
             int(self._episode_id[last]),
             int(self._episode_step[last]),
         )
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the store goes on from; the arrays are its own, so write them at once."""
+        filled = min(self._next_id, self.ring_size)
+        columns = {name: column[:filled] for name, column in self._columns().items()}
+        return {"next_id": self._next_id, "oldest_live": self._oldest_live, **columns}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state` returned, of a store of the same size.
+
+        Raises:
+            CheckpointError: the state is of another store.
+        """
+        self._next_id = int(state["next_id"])
+        self._oldest_live = int(state["oldest_live"])
+        for name, column in self._columns().items():
+            fill(column, state[name], min(self._next_id, self.ring_size))
+
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        return {
+            "frames": self._frames,
+            "previous": self._previous,
+            "env_index": self._env_index,
+            "episode_id": self._episode_id,
+            "episode_step": self._episode_step,
+            "needed_by": self._needed_by,
+        }
 
     def problems(self) -> list[str]:
         """Return what is wrong with the tags, one sentence each; empty if they are sound."""

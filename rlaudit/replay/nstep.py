@@ -8,9 +8,9 @@ window joins two episodes or two environments.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rlaudit.errors import ReplayError
+from rlaudit.errors import CheckpointError, ReplayError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,6 +120,41 @@ class NStepWindows:
     def pending(self, env_index: int) -> int:
         """Return how many steps of an environment have no complete window yet."""
         return len(self._open[env_index])
+
+    def state(self) -> list[list[dict[str, Any]]]:
+        """Return the steps of the open windows, by environment, as JSON can hold them."""
+        return [
+            [
+                {**step._asdict(), "state": list(step.state), "next_state": list(step.next_state)}
+                for step in steps
+            ]
+            for steps in self._open
+        ]
+
+    def load_state(self, state: list[list[dict[str, Any]]]) -> None:
+        """Go on from what :meth:`state` returned, with as many environments.
+
+        Raises:
+            CheckpointError: there are more or fewer environments.
+        """
+        if len(state) != len(self._open):
+            raise CheckpointError(
+                f"the checkpoint has windows of {len(state)} environments, the run has "
+                f"{len(self._open)}"
+            )
+        self._open = [
+            [
+                Step(
+                    **{
+                        **step,
+                        "state": StateTags(*step["state"]),
+                        "next_state": StateTags(*step["next_state"]),
+                    }
+                )
+                for step in steps
+            ]
+            for steps in state
+        ]
 
     def _window(self, steps: list[Step]) -> Window:
         first, last = steps[0], steps[-1]

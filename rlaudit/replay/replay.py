@@ -8,12 +8,13 @@ and whether weights are divided by the largest of the batch or of the whole buff
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rlaudit.errors import ConfigError, ReplayError
+from rlaudit.errors import CheckpointError, ConfigError, ReplayError
 from rlaudit.replay.sampling import independent_masses, stratified_masses, uniform_slots
+from rlaudit.replay.saved import fill
 from rlaudit.replay.sumtree import SumTree
 from rlaudit.replay.weights import beta_at, importance_weights, priority_from_error
 
@@ -145,16 +146,8 @@ class Replay:
     @property
     def nbytes(self) -> int:
         """Bytes of everything, observations included, once the ring has filled."""
-        columns = (
-            self._transition_id,
-            self._frame_id,
-            self._next_frame_id,
-            self._action,
-            self._reward_sum,
-            self._discount,
-            self._terminated,
-        )
         tree = self._tree.nbytes if self._tree else 0
+        columns = self._columns().values()
         return self.store.nbytes + tree + sum(column.nbytes for column in columns)
 
     @property
@@ -299,6 +292,37 @@ class Replay:
         mass = None if batch.masses is None else float(batch.masses[batch_index])
         return Probe(batch_index, mass, *span)
 
+    def state(self) -> dict[str, Any]:
+        """Return all that the replay goes on from: arrays, and what JSON can hold.
+
+        The arrays are the replay's own: write them before the next step.
+        """
+        return {
+            "next_id": self._next_id,
+            "running_max": self._running_max,
+            "rng": self.rng.bit_generator.state,
+            "store": self.store.state(),
+            "tree": self._tree.state() if self._tree else None,
+            "columns": {name: column[: self.size] for name, column in self._columns().items()},
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state` returned, of a replay with the same settings.
+
+        Raises:
+            CheckpointError: the state is of another replay, or is not sound.
+        """
+        self._next_id = int(state["next_id"])
+        self._running_max = float(state["running_max"])
+        self.rng.bit_generator.state = state["rng"]
+        self.store.load_state(state["store"])
+        for name, column in self._columns().items():
+            fill(column, state["columns"][name], self.size)
+        if self._tree is not None:
+            self._tree.load_state(state["tree"])
+        if found := self.problems():
+            raise CheckpointError(f"the replay of the checkpoint is not sound: {found[0]}")
+
     def problems(self) -> list[str]:
         """Return what is wrong with the replay and its parts; empty if they are sound."""
         found = self.store.problems()
@@ -315,6 +339,17 @@ class Replay:
             if self._running_max < self._tree.max_leaf():
                 found.append("a leaf is above the largest priority ever")
         return found
+
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        return {
+            "transition_id": self._transition_id,
+            "frame_id": self._frame_id,
+            "next_frame_id": self._next_frame_id,
+            "action": self._action,
+            "reward_sum": self._reward_sum,
+            "discount": self._discount,
+            "terminated": self._terminated,
+        }
 
     def _draw(self) -> _Drawn:
         k = self.config.batch_size

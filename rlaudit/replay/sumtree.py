@@ -12,11 +12,12 @@ rounding error outlives the next write to the same block.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rlaudit.errors import ReplayError
+from rlaudit.replay.saved import fill
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -177,6 +178,27 @@ class SumTree:
             rest -= sums[rows, child]
             nodes = nodes * FAN_OUT + child
         return nodes
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the tree goes on from; the arrays are its own, so write them at once.
+
+        The sums are part of it: NumPy does not promise that a sum that is taken again over many
+        nodes at once rounds as it did for one.
+        """
+        return {"levels": self._flat, "top": self._top}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state` returned, of a tree of the same capacity.
+
+        Raises:
+            CheckpointError: the state is of another tree.
+        """
+        saved = [*state["levels"], state["top"]]
+        for level, values in zip([*self._flat, self._top], saved, strict=True):
+            fill(level, values, len(level))
+        self._running_is_stale = True
+        self._max = float(self._leaves.max())
+        self._max_is_stale = False
 
     def problems(self) -> list[str]:
         """Return what is wrong with the tree, one sentence each; empty if it is sound."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,6 +59,8 @@ class RunningEpisode:
         self.return_clipped = 0.0
         self.lives_lost = 0
         self.noise_draws = 0
+        # What a resumed run does again; an int each, since ALE's longest game has 27,000 steps.
+        self.actions = array("i")
         self._last_noise_draw: int | None = None
         self._actions: Any = hashlib.blake2b(digest_size=HASH_BYTES)
         self._observations: Any = hashlib.blake2b(digest_size=HASH_BYTES)
@@ -90,6 +93,7 @@ class RunningEpisode:
             self.start_step = env_step
         self.end_step = env_step
         self.length += 1
+        self.actions.append(action)
         self.return_raw += reward_raw
         self.return_clipped += reward_clipped
         lost = lives is not None and self.lives is not None and lives < self.lives
@@ -102,6 +106,26 @@ class RunningEpisode:
             self._actions.update(action.to_bytes(4, "little"))
             self._observations.update(obs_hash.to_bytes(HASH_BYTES, "little"))
         return lost
+
+    def state(self) -> dict[str, Any]:
+        """Return what the episode is played again from, and what that does not bring back."""
+        return {
+            "episode_id": self.episode_id,
+            "env_index": self.env_index,
+            "seed": self.seed,
+            "start_step": self.start_step,
+            "end_step": self.end_step,
+            "noise_draws": self.noise_draws,
+            "last_noise_draw": self._last_noise_draw,
+            "actions": self.actions.tolist(),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over what playing the episode again has not brought back."""
+        self.start_step = state["start_step"]
+        self.end_step = state["end_step"]
+        self.noise_draws = state["noise_draws"]
+        self._last_noise_draw = state["last_noise_draw"]
 
     def finish(self, *, terminated: bool, truncated: bool) -> EpisodeRow:
         """Return the episode as the log holds it."""

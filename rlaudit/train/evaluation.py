@@ -7,7 +7,7 @@ a run with evaluations trains exactly as one without them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -48,6 +48,15 @@ class Evaluator:
         self.begun_in = [0] * env.num_envs
         self._observations = no_observations(env, config.env.frame_stack)
         self._running: list[RunningEpisode | None] = []
+
+    def state(self) -> dict[str, Any]:
+        """Return what the next evaluation goes on from."""
+        return {"begun_in": self.begun_in, "rng": self.rng.bit_generator.state}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state` returned."""
+        self.begun_in = list(state["begun_in"])
+        self.rng.bit_generator.state = state["rng"]
 
     def play(
         self, agent: Agent, first_episode_id: int, env_step: int

@@ -10,28 +10,30 @@ whatever the number of environments, so the replay ratio does not depend on it.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rlaudit.agent.agent import epsilon_at
-from rlaudit.envs import episode_seed
+from rlaudit.envs import episode_seed, repeat_episodes
+from rlaudit.errors import CheckpointError
 from rlaudit.replay.frames import NO_FRAME
 from rlaudit.replay.nstep import NStepWindows, StateTags, Step
 from rlaudit.train.episodes import RunningEpisode, fingerprint
 from rlaudit.train.observations import no_observations, show
+from rlaudit.train.ticks import Evaluation, Look, Tick, Update
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from rlaudit.agent.agent import Agent, Learned
+    from rlaudit.agent.agent import Agent
     from rlaudit.config import TrainConfig
     from rlaudit.envs import EnvStep, VectorEnvironment
     from rlaudit.records import EpisodeRow
     from rlaudit.replay.nstep import Window
-    from rlaudit.replay.replay import Batch, PriorityWrite, Probe, Replay, Stored
+    from rlaudit.replay.replay import Batch, Replay, Stored
     from rlaudit.train.evaluation import Evaluator
 
 # The sum over a million leaves takes 0.4 ms: rarely enough to cost nothing, often enough to see
@@ -40,68 +42,16 @@ UPDATES_BETWEEN_LEAF_SUMS = 1_000
 
 _GONE = np.empty(0, np.uint8)
 
-
-class Look(NamedTuple):
-    """One position of a batch: how it was drawn, and hashes of its state as it was rebuilt."""
-
-    probe: Probe
-    obs_hash: int
-    """Of the state's newest frame."""
-    stack_hash: int
-    """Of the whole state."""
-
-
-class Update(NamedTuple):
-    """One learner update and what the replay was when its batch was drawn."""
-
-    update_id: int
-    env_step: int
-    last_transition_id: int
-    buffer_size: int
-    max_priority: float | None
-    leaf_sum: float | None
-    batch: Batch
-    """Without its observations, which are large and have been learned from."""
-    learned: Learned
-    look: Look | None
-    """At another batch position in each update; None where nothing is logged."""
-    written: PriorityWrite | None
-    """None under uniform replay, and where the errors could not be priorities."""
-    target_synced: bool
-    problem: str
-    """Why the errors could not be written back; empty if all is well."""
-
-
-class Evaluation(NamedTuple):
-    """One evaluation, and what training had done when it began and when it was over.
-
-    The counts are read off the loop and the replay, so that a trainer that learns or stores while
-    it evaluates shows it.
-    """
-
-    first_episode_id: int
-    episodes: list[EpisodeRow]
-    updates_before: int
-    updates_after: int
-    transitions_before: int
-    transitions_after: int
-
-
-class Tick(NamedTuple):
-    """What one step of all environments brought.
-
-    While an evaluation goes on there is a tick after each of its steps, so that whoever drives
-    the loop can stop it. They bring nothing but the last one's ``evaluation``.
-    """
-
-    env_step: int
-    """Agent steps done, this tick's included."""
-    stored: list[tuple[Window, Stored]]
-    finished: list[EpisodeRow]
-    updates: list[Update]
-    open_episode_steps: int
-    """Agent steps in the episodes under way."""
-    evaluation: Evaluation | None = None
+_COUNTERS = (
+    "env_step",
+    "updates_done",
+    "episodes_begun",
+    "episodes_finished",
+    "last_episode_id",
+    "_learning_since",
+    "_target_periods",
+    "_eval_periods",
+)
 
 
 class TrainingLoop:
@@ -138,6 +88,8 @@ class TrainingLoop:
         # Those of evaluations count as well: one numbering for all episodes of a run.
         self.episodes_begun = 0
         self.episodes_finished = 0
+        self.last_episode_id = -1
+        """Of the episode that ended last, evaluation's included."""
         self.evaluator = evaluator
         self._eval_periods = 0
         self._rng = rng
@@ -155,6 +107,12 @@ class TrainingLoop:
     def open_episode_steps(self) -> int:
         """Agent steps in the episodes under way."""
         return sum(episode.length for episode in self.running)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is no further step to train."""
+        schedule = self.config.schedule
+        return self.env_step >= schedule.steps or (0 < schedule.episodes <= self.episodes_finished)
 
     @property
     def evaluation_is_due(self) -> bool:
@@ -175,18 +133,87 @@ class TrainingLoop:
             ReplayError: if something would corrupt the replay, other than an error that is not a
                 number: that is an update's ``problem``, and the last tick.
         """
-        schedule = self.config.schedule
         if not self.running:
             self._reset(np.ones(self.env.num_envs, dtype=bool))
-        while self.env_step < schedule.steps:
+        while not self.is_over:
             tick = self._tick()
             yield tick
             if any(update.problem for update in tick.updates):
                 return
             if self.evaluation_is_due:
                 yield from self._evaluate()
-            if schedule.episodes and self.episodes_finished >= schedule.episodes:
-                return
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the loop goes on from between two steps, but for the agent's state.
+
+        Arrays are the loop's own: write them before the next step. The rest is what JSON can hold.
+        """
+        return {
+            **{name: getattr(self, name) for name in _COUNTERS},
+            "frames": self._frames,
+            "begun_in": self._begun_in,
+            "rng": self._rng.bit_generator.state,
+            "running": [episode.state() for episode in self.running],
+            "windows": self.windows.state(),
+            "replay": self.replay.state(),
+            "evaluator": self.evaluator.state() if self.evaluator else None,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state` returned, of a loop with the same config.
+
+        The open episodes are played again, up to where they were.
+
+        Raises:
+            CheckpointError: the state is of another loop, is not sound, or an environment did
+                not do again what it did.
+        """
+        for name in _COUNTERS:
+            setattr(self, name, state[name])
+        self._frames = list(state["frames"])
+        self._begun_in = list(state["begun_in"])
+        self._rng.bit_generator.state = state["rng"]
+        self.windows.load_state(state["windows"])
+        self.replay.load_state(state["replay"])
+        if self.evaluator:
+            self.evaluator.load_state(state["evaluator"])
+        self._restore_episodes(state["running"])
+
+    def _restore_episodes(self, saved: list[dict[str, Any]]) -> None:
+        seeds, actions = ([episode[key] for episode in saved] for key in ("seed", "actions"))
+        self.running = [None] * self.env.num_envs  # type: ignore[list-item] # filled below
+        for repeated in repeat_episodes(self.env, seeds, actions):
+            i = repeated.env_index
+            obs_hash = fingerprint(repeated.observation) if self._for_log else None
+            if repeated.action is None:
+                self._observations[i] = 0
+                self.running[i] = RunningEpisode(
+                    episode_id=saved[i]["episode_id"],
+                    env_index=i,
+                    seed=saved[i]["seed"],
+                    lives=repeated.lives,
+                    first_obs_hash=obs_hash,
+                    noisy=self.agent.online.is_noisy,
+                )
+            else:
+                self.running[i].step(
+                    env_step=saved[i]["start_step"] + self.running[i].length * self.env.num_envs,
+                    action=repeated.action,
+                    reward_raw=repeated.reward,
+                    reward_clipped=self._clipped(repeated.reward),
+                    lives=repeated.lives,
+                    obs_hash=obs_hash,
+                    noise_draw=None,
+                )
+            self._obs_hashes[i] = obs_hash
+            show(self._observations[i], repeated.observation, stacked=self.env.is_image)
+            if repeated.ended:
+                raise _not_repeated(saved[i], f"ended in step {self.running[i].length}")
+        shown = self.replay.store.stacks(np.array(self._frames))
+        for i, episode in enumerate(self.running):
+            episode.load_state(saved[i])
+            if not np.array_equal(self._observations[i], shown[i]):
+                raise _not_repeated(saved[i], "came to another observation than the stored one")
 
     def _tick(self) -> Tick:
         acted = self.agent.act(self._observations, epsilon=self._epsilon(), rng=self._rng)
@@ -206,6 +233,7 @@ class TrainingLoop:
         ]
         self.episodes_finished += len(finished)
         if finished:
+            self.last_episode_id = finished[-1].episode_id
             self._reset(ended)
         return Tick(self.env_step, stored, finished, self._updates_due(), self.open_episode_steps)
 
@@ -223,6 +251,7 @@ class TrainingLoop:
             episodes += finished
             yield self._tick_of_evaluation()
         self._eval_periods = self.env_step // schedule.eval_every
+        self.last_episode_id = episodes[-1].episode_id
         evaluation = Evaluation(
             first_episode_id=first_id,
             episodes=episodes,
@@ -242,8 +271,7 @@ class TrainingLoop:
         observation = step.observations[env_index]
         state = StateTags(env_index, episode.episode_id, episode.length)
         raw = float(step.rewards[env_index])
-        clip = self.config.env.reward_clip
-        clipped = max(-clip, min(clip, raw)) if clip else raw
+        clipped = self._clipped(raw)
         obs_hash = fingerprint(observation) if self._for_log else None
         lost_life = episode.step(
             env_step=self.env_step + env_index + 1,
@@ -310,6 +338,11 @@ class TrainingLoop:
         show(self._observations[env_index], observation, stacked=self.env.is_image)
         self._frames[env_index] = frame_id
         return frame_id
+
+    def _clipped(self, reward: float) -> float:
+        """Return a reward as it is learned from."""
+        clip = self.config.env.reward_clip
+        return max(-clip, min(clip, reward)) if clip else reward
 
     def _epsilon(self) -> float:
         schedule = self.config.schedule
@@ -382,3 +415,11 @@ class TrainingLoop:
         # A flat observation is a stack of one.
         obs_hash = fingerprint(observation[-1]) if self.env.is_image else stack_hash
         return Look(self.replay.probe(batch, batch_index), obs_hash, stack_hash)
+
+
+def _not_repeated(saved: dict[str, Any], what: str) -> CheckpointError:
+    return CheckpointError(
+        f"episode {saved['episode_id']} of environment {saved['env_index']} cannot be restored: "
+        f"played again from seed {saved['seed']}, it {what}",
+        hint="resume with the environment's packages in the versions that began the run",
+    )

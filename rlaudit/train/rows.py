@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rlaudit.records import EpisodeRow
     from rlaudit.replay.nstep import Window
     from rlaudit.replay.replay import Stored
-    from rlaudit.train.loop import Evaluation, Update
+    from rlaudit.train.ticks import Evaluation, Update
 
 
 def transition_row(window: Window, stored: Stored) -> TransitionRow:

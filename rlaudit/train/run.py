@@ -3,42 +3,40 @@
 from __future__ import annotations
 
 import math
-import secrets
-import signal
-import sys
-import threading
 import time
 from collections import deque
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from json import dumps
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 
 from rlaudit.agent.agent import Agent, resolve_device
 from rlaudit.envs import make_envs
-from rlaudit.record import Recorder
-from rlaudit.records import EventRow, RunInfo
+from rlaudit.errors import DatabaseWriteError, UsageError
+from rlaudit.record import Recorder, Resume
+from rlaudit.records import EpisodeRow, EventRow
 from rlaudit.replay.frames import FrameStore, VectorStore
 from rlaudit.replay.replay import Replay
+from rlaudit.train.checkpoint import Origin, Plan, damaged, default_folder, run_folder, save
 from rlaudit.train.evaluation import Evaluator
+from rlaudit.train.identity import new_run_id, run_info
 from rlaudit.train.loop import TrainingLoop
 from rlaudit.train.progress import Progress, Summary, evaluation_line
 from rlaudit.train.rows import evaluation_row, sample_rows, transition_row, update_row
-from rlaudit.version import __version__
+from rlaudit.train.signals import stop_on_signal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import threading
+    from collections.abc import Callable
     from pathlib import Path
 
     from rlaudit.config import TrainConfig
-    from rlaudit.records import EpisodeRow
     from rlaudit.replay.frames import ObservationStore
-    from rlaudit.train.loop import Tick
+    from rlaudit.train.checkpoint import Checkpoint
+    from rlaudit.train.ticks import Tick
 
 EPISODES_IN_MEAN = 100
 SECONDS_BETWEEN_REPORTS = 0.25
@@ -47,17 +45,6 @@ SPEED_WINDOW_SECONDS = 5.0
 # 5 to 10 times as long as it does in a row. So rows of many ticks are made at once: a step of
 # CartPole fell from 97 microseconds to 32.
 TICKS_AT_ONCE = 32
-_PACKAGES = ("numpy", "torch", "gymnasium", "ale-py", "duckdb")
-
-
-def new_run_id(name: str) -> str:
-    """Return an id that no other run has: name, UTC time to the second, 32 random bits.
-
-    The time is for people. Runs that start in the same second on several machines differ by the
-    random part, which is drawn from the operating system and not from the run's seed.
-    """
-    now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    return f"{name}-{now}-{secrets.token_hex(4)}"
 
 
 def run_training(
@@ -66,6 +53,8 @@ def run_training(
     *,
     name: str | None = None,
     run_id: str | None = None,
+    checkpoint_every: int = 0,
+    checkpoints: Path | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_note: Callable[[str], None] = lambda _: None,
 ) -> Summary:
@@ -73,30 +62,110 @@ def run_training(
 
     SIGINT and SIGTERM end the run after the step under way: the log is complete up to there.
 
+    Args:
+        config: all settings.
+        db: the log.
+        name: of the run, for people; the environment's if None.
+        run_id: new in the log; made up if None.
+        checkpoint_every: agent steps between two checkpoints; 0 saves none. One more is saved at
+            the end, also of an interrupted run.
+        checkpoints: folder for the checkpoints of all runs; beside the log if None.
+        on_progress: called a few times a second.
+        on_note: called with a sentence that a user should see.
+
     Raises:
         RlauditError: if the run could not begin, something would corrupt the replay, or the log
             can no longer be written. A loss that is no number is in the summary.
     """
     name = name or config.env.env
     run_id = run_id or new_run_id(name.replace("/", "-"))
+    plan = None
+    if checkpoint_every:
+        plan = Plan(_checkpoint_folder(checkpoints, db), checkpoint_every)
+    return conduct(
+        config, db, run_id=run_id, name=name, plan=plan, on_progress=on_progress, on_note=on_note
+    )
+
+
+def conduct(
+    config: TrainConfig,
+    db: Path | None,
+    *,
+    run_id: str,
+    name: str,
+    plan: Plan | None,
+    on_progress: Callable[[Progress], None],
+    on_note: Callable[[str], None],
+    checkpoint: Checkpoint | None = None,
+) -> Summary:
+    """Run from the start, or from ``checkpoint``, to the end."""
     began_cpu = time.process_time()
     # Networks of a few thousand weights are slower on two threads than on one.
     torch.set_num_threads(1 if config.agent.network == "mlp" else torch.get_num_threads())
     loop = build_loop(config, for_log=db is not None)
     try:
-        recorder = Recorder(db, _run_info(config, run_id, name), on_warning=on_note) if db else None
-        with _stop_on_signal() as stop, recorder or nullcontext():
+        if checkpoint:
+            restore(loop, checkpoint)
+        recorder = None
+        if db:
+            recorder = Recorder(
+                db,
+                run_info(config, run_id, name),
+                on_warning=on_note,
+                start_step=loop.env_step,
+                resume=_resume(checkpoint.origin) if checkpoint else None,
+            )
+        with stop_on_signal() as stop, recorder or nullcontext():
             run = _Run(
                 loop,
                 recorder,
                 run_id,
+                name=name,
+                plan=plan,
                 on_progress=on_progress,
                 on_note=on_note,
                 began_cpu=began_cpu,
             )
+            if checkpoint:
+                run.go_on_from(checkpoint)
             return run.drive(stop)
     finally:
         loop.close()
+
+
+def _checkpoint_folder(folder: Path | None, db: Path | None) -> Path:
+    if folder is not None:
+        return folder
+    if db is None:
+        raise UsageError(
+            "checkpoints are kept beside the log, and none is written",
+            hint="log the run, or name a folder for its checkpoints",
+        )
+    return default_folder(db)
+
+
+def restore(loop: TrainingLoop, checkpoint: Checkpoint) -> None:
+    """Bring a loop that was just built to where ``checkpoint`` was saved.
+
+    Raises:
+        CheckpointError: it does not fit the loop, or an episode could not be played again.
+    """
+    try:
+        loop.agent.load_state(checkpoint.agent)
+        loop.load_state(checkpoint.state["loop"])
+    # What torch says to tensors that do not fit, and what is said to a state that lacks something.
+    except (RuntimeError, KeyError, IndexError, TypeError, ValueError) as error:
+        raise damaged(checkpoint.path, f"{type(error).__name__}: {error}") from error
+
+
+def _resume(origin: Origin) -> Resume:
+    return Resume(
+        segment_id=str(origin.segment_id),
+        step=origin.env_step,
+        episode_id=origin.episode_id,
+        transition_id=origin.transition_id,
+        update_id=origin.update_id,
+    )
 
 
 def build_loop(config: TrainConfig, *, for_log: bool) -> TrainingLoop:
@@ -156,6 +225,8 @@ class _Run:
         recorder: Recorder | None,
         run_id: str,
         *,
+        name: str,
+        plan: Plan | None,
         on_progress: Callable[[Progress], None],
         on_note: Callable[[str], None],
         began_cpu: float,
@@ -163,13 +234,16 @@ class _Run:
         self._loop = loop
         self._recorder = recorder
         self._run_id = run_id
+        self._name = name
+        self._plan = plan
+        self._saved_at = loop.env_step
         self._on_progress = on_progress
         self._on_note = on_note
         self._started = time.perf_counter()
         self._began_cpu = began_cpu
         self._recent: deque[EpisodeRow] = deque(maxlen=EPISODES_IN_MEAN)
         self._losses: list[float] = []
-        self._speed: deque[tuple[float, int]] = deque([(self._started, 0)])
+        self._speed: deque[tuple[float, int]] = deque([(self._started, loop.env_step)])
         self._next_report = self._started
         self._waiting: list[tuple[float, Tick]] = []
 
@@ -183,14 +257,18 @@ class _Run:
                 problem = next((u.problem for u in tick.updates if u.problem), "")
                 if problem:
                     state = "failed"
-                    self._event("nan", problem)
+                    self._event("nan", {"message": problem})
+                    break
                 if stop.is_set():
                     state = "interrupted"
-                    self._event("interrupt", "")
+                    self._event("interrupt")
                     break
+                self._save_if_due()
         finally:
             # Also when the loop ends in an error: the log shows what led to it.
             self._record()
+        if state != "failed":
+            self._save_if_due(at_end=True)
         if self._recorder:
             self._recorder.close(state)
         return self._summary(state, problem)
@@ -234,10 +312,54 @@ class _Run:
             self._waiting.clear()
         recorder.check()
 
-    def _event(self, kind: str, message: str) -> None:
+    def _event(self, kind: str, detail: dict[str, Any] | None = None) -> None:
         if self._recorder:
-            detail = dumps({"message": message}) if message else None
-            self._recorder.append(EventRow(self._loop.env_step, kind, detail))
+            text = dumps(detail) if detail else None
+            self._recorder.append(EventRow(self._loop.env_step, kind, text))
+
+    def go_on_from(self, checkpoint: Checkpoint) -> None:
+        """Take over what the run that saved ``checkpoint`` was followed by."""
+        self._recent.extend(EpisodeRow(*row) for row in checkpoint.state["recent"])
+        origin = checkpoint.origin
+        self._event("resume", {"checkpoint": checkpoint.path.name, "segment": origin.segment_id})
+        self._on_note(f"resumed from step {origin.env_step:,}")
+
+    def _save_if_due(self, *, at_end: bool = False) -> None:
+        """Save a checkpoint between two steps; while an evaluation goes on, after it."""
+        plan, step = self._plan, self._loop.env_step
+        if plan is None or self._loop.evaluation_is_due:
+            return
+        if step > self._saved_at if at_end else step // plan.every > self._saved_at // plan.every:
+            self._save(plan.folder, plan.every)
+
+    def _save(self, folder: Path, every: int) -> None:
+        """Save a checkpoint; where the disk does not take it, say so and go on training."""
+        loop, recorder = self._loop, self._recorder
+        self._saved_at = loop.env_step
+        self._record()
+        began = time.perf_counter()
+        run_id = recorder.run_id if recorder else self._run_id
+        origin = Origin(
+            run_id=run_id,
+            name=self._name,
+            segment_id=recorder.segment_id if recorder else None,
+            config=loop.config.to_json(),
+            every=every,
+            env_step=loop.env_step,
+            episode_id=loop.last_episode_id,
+            transition_id=loop.replay.last_transition_id,
+            update_id=loop.updates_done - 1,
+        )
+        state = {"loop": loop.state(), "recent": [list(episode) for episode in self._recent]}
+        try:
+            if recorder:
+                recorder.flush()
+            path, size = save(run_folder(folder, run_id), origin, state, loop.agent.state())
+        except (DatabaseWriteError, OSError) as error:
+            self._on_note(f"no checkpoint at step {loop.env_step:,}: {error}")
+            return
+        seconds = round(time.perf_counter() - began, 3)
+        self._event("checkpoint", {"folder": path.name, "bytes": size, "seconds": seconds})
 
     def _report(self, now: float) -> None:
         self._next_report = now + SECONDS_BETWEEN_REPORTS
@@ -280,55 +402,3 @@ class _Run:
             process_cpu_seconds=time.process_time() - self._began_cpu,
             problem=problem,
         )
-
-
-@contextmanager
-def _stop_on_signal() -> Iterator[threading.Event]:
-    """Turn SIGINT and SIGTERM into an event, so that no row is cut in half.
-
-    A second signal acts as it did before. Outside the main thread signals are left alone, because
-    Python delivers them there only.
-    """
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    caught = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in caught}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def note(*_: object) -> None:
-        stop.set()
-        restore()
-
-    for number in caught:
-        signal.signal(number, note)
-    try:
-        yield stop
-    finally:
-        restore()
-
-
-def _run_info(config: TrainConfig, run_id: str, name: str) -> RunInfo:
-    settings = config.to_json()
-    return RunInfo(
-        run_id=run_id,
-        name=name,
-        env_id=config.env.env,
-        config=settings,
-        seed=config.schedule.seed,
-        versions=dumps(_versions()),
-    )
-
-
-def _versions() -> dict[str, str]:
-    found = {"rlaudit": __version__, "python": sys.version.split()[0]}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "unknown"
-    return found

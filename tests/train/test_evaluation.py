@@ -171,7 +171,7 @@ def test_an_evaluation_can_be_stopped_between_its_steps_and_leaves_nothing_half(
             stop.set()
 
     monkeypatch.setattr(run_module._Run, "_follow", watch)
-    monkeypatch.setattr(run_module, "_stop_on_signal", lambda: _given(stop))
+    monkeypatch.setattr(run_module, "stop_on_signal", lambda: _given(stop))
     db = tmp_path / "a.duckdb"
     summary = run_training(config_of(**EVALUATED), db)
     assert (summary.state, summary.final.env_step) == ("interrupted", 200)

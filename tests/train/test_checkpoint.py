@@ -1,0 +1,254 @@
+"""Checkpoints as files: what is in them, and what becomes of damaged ones."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import zipfile
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from rlaudit.errors import CheckpointError
+from rlaudit.presets import resolve
+from rlaudit.train import checkpoint as checkpoint_module
+from rlaudit.train.checkpoint import Origin, load, newest, run_folder, save
+from rlaudit.train.run import build_loop, restore
+
+SMALL = {
+    "hidden_units": 8,
+    "num_atoms": 5,
+    "batch_size": 8,
+    "capacity": 100,
+    "learning_starts": 40,
+    "update_period": 2,
+    "target_sync_agent_steps": 30,
+    "steps": 400,
+    "seed": 2,
+}
+VARIANTS = {
+    "default": {},
+    "several environments": {"num_envs": 3, "n_step": 5},
+    "epsilon-greedy, live maximum, buffer normaliser": {
+        "noisy": "off",
+        "insert_priority": "live-max",
+        "weight_normaliser": "buffer",
+        "sampling": "independent",
+        "epsilon_greedy_steps": 300,
+    },
+    "uniform without replacement": {"prioritized": False, "replacement": False, "num_envs": 2},
+    "evaluated": {"eval_every": 50, "eval_episodes": 3, "num_envs": 2},
+}
+
+
+def loop_of(**flags):
+    config = resolve("CartPole-v1", atari=False, from_flags={**SMALL, **flags})
+    return build_loop(config, for_log=True)
+
+
+def origin_of(loop, run_id="r"):
+    return Origin(
+        run_id=run_id,
+        name="mine",
+        segment_id="s",
+        config=loop.config.to_json(),
+        every=100,
+        env_step=loop.env_step,
+        episode_id=loop.last_episode_id,
+        transition_id=loop.replay.last_transition_id,
+        update_id=loop.updates_done - 1,
+    )
+
+
+def saved(folder, loop, run_id="r"):
+    state = {"loop": loop.state(), "recent": []}
+    path, _ = save(run_folder(folder, run_id), origin_of(loop, run_id), state, loop.agent.state())
+    return path
+
+
+def what_happened(ticks):
+    """All that a tick holds, as plain values."""
+    return [_plain(tick) for tick in ticks]
+
+
+def _plain(value):
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+@pytest.mark.parametrize("flags", VARIANTS.values(), ids=VARIANTS)
+def test_a_restored_loop_does_what_the_saved_one_does(tmp_path, flags):
+    loop = loop_of(**flags)
+    ticks = loop.ticks()
+    # The ring of 100 has wrapped by then, and learning goes on.
+    while loop.env_step < 222 or loop.evaluation_is_due:
+        next(ticks)
+    path = saved(tmp_path, loop)
+    again = loop_of(**flags)
+    restore(again, load(path))
+    assert again.replay.problems() == []
+    expected = what_happened(ticks)
+    assert expected[-1][0] >= 400
+    assert what_happened(again.ticks()) == expected
+
+
+def test_a_checkpoint_can_be_saved_before_the_first_update_and_in_an_empty_replay(tmp_path):
+    loop = loop_of(n_step=20)
+    ticks = loop.ticks()
+    list(islice(ticks, 3))
+    assert loop.replay.size == 0
+    again = loop_of(n_step=20)
+    restore(again, load(saved(tmp_path, loop)))
+    assert what_happened(again.ticks()) == what_happened(ticks)
+
+
+@pytest.fixture
+def at_step_60(tmp_path):
+    loop = loop_of()
+    for tick in loop.ticks():
+        if tick.env_step == 50:
+            saved(tmp_path, loop)
+        if tick.env_step == 60:
+            return saved(tmp_path, loop)
+    return None
+
+
+def test_what_was_saved_says_what_it_is_of(at_step_60):
+    origin = load(at_step_60).origin
+    assert (origin.run_id, origin.name, origin.env_step) == ("r", "mine", 60)
+    assert origin.update_id == 9
+    assert json.loads(origin.config)["capacity"] == 100
+
+
+def test_a_file_that_was_cut_short_is_refused_by_name_and_names_the_earlier_one(at_step_60):
+    for name in ("agent.pt", "arrays.npz"):
+        file = at_step_60 / name
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-10])
+        with pytest.raises(CheckpointError, match=rf"{name} has .* bytes, not") as caught:
+            load(at_step_60)
+        assert caught.value.hint == "delete the folder to resume from step-000000050"
+        file.write_bytes(whole[:-10] + b"0123456789")
+        with pytest.raises(CheckpointError, match=f"the content of {name} was changed"):
+            load(at_step_60)
+        file.unlink()
+        with pytest.raises(CheckpointError, match="cannot be used"):
+            load(at_step_60)
+        file.write_bytes(whole)
+    assert load(at_step_60).origin.env_step == 60
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', "{'"])
+def test_a_header_that_is_none_is_refused(at_step_60, text):
+    (at_step_60 / "checkpoint.json").write_text(text)
+    with pytest.raises(CheckpointError, match="cannot be used"):
+        load(at_step_60)
+
+
+def edited(path, change):
+    """Change the header, and let it vouch for the files as they are now."""
+    header = json.loads((path / "checkpoint.json").read_text())
+    change(header)
+    for name in header["files"]:
+        header["files"][name] = checkpoint_module._file_facts(path / name)
+    (path / "checkpoint.json").write_text(json.dumps(header))
+
+
+def test_another_format_is_refused_with_the_version_that_wrote_it(at_step_60):
+    edited(at_step_60, lambda header: header.update(format=2, rlaudit="9.9"))
+    with pytest.raises(CheckpointError, match=r"has format 2; rlaudit .* reads 1") as caught:
+        load(at_step_60)
+    assert "9.9" in caught.value.hint
+
+
+def test_settings_that_were_changed_are_refused(at_step_60):
+    def change(header):
+        header["origin"]["config"] = header["origin"]["config"].replace(
+            '"n_step": 3', '"n_step": 4'
+        )
+
+    edited(at_step_60, change)
+    with pytest.raises(CheckpointError, match="its settings are not those"):
+        load(at_step_60)
+
+
+class _Foreign:
+    def __reduce__(self):
+        return (print, ("executed",))
+
+
+def test_nothing_that_a_checkpoint_holds_is_executed(at_step_60, capsys):
+    agent, arrays = at_step_60 / "agent.pt", at_step_60 / "arrays.npz"
+    whole = agent.read_bytes()
+    torch.save({"online": _Foreign()}, agent)
+    edited(at_step_60, lambda _: None)
+    with pytest.raises(CheckpointError, match="UnpicklingError"):
+        load(at_step_60)
+    agent.write_bytes(whole)
+    with zipfile.ZipFile(arrays, "w") as archive, archive.open("loop.npy", "w") as file:
+        np.lib.format.write_array(file, np.array([_Foreign()]), allow_pickle=True)
+    edited(at_step_60, lambda header: header.update(state={"npz": "loop"}))
+    with pytest.raises(CheckpointError, match="ValueError"):
+        load(at_step_60)
+    assert pickle.dumps(_Foreign())
+    assert "executed" not in capsys.readouterr().out
+
+
+def test_a_checkpoint_that_does_not_fit_the_loop_is_refused(at_step_60):
+    checkpoint = load(at_step_60)
+    for flags in ({"hidden_units": 9}, {"capacity": 90}, {"num_envs": 2}):
+        with pytest.raises(CheckpointError):
+            restore(loop_of(**flags), checkpoint)
+
+
+def test_a_replay_that_is_not_sound_is_refused(at_step_60):
+    checkpoint = load(at_step_60)
+    checkpoint.state["loop"]["replay"]["tree"]["levels"][0][7] = 123.0
+    with pytest.raises(CheckpointError, match="the replay of the checkpoint is not sound"):
+        restore(loop_of(), checkpoint)
+
+
+def test_a_save_that_fails_leaves_nothing_and_an_older_draft_is_cleared(
+    tmp_path, at_step_60, monkeypatch
+):
+    folder = at_step_60.parent
+    (folder / ".step-000000055.abc.new").mkdir()
+
+    def fail(*_):
+        raise RuntimeError("PytorchStreamWriter failed writing file")
+
+    loop = loop_of()
+    list(islice(loop.ticks(), 70))
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", fail)
+        with pytest.raises(OSError, match="failed writing"):
+            saved(tmp_path, loop)
+    assert newest(tmp_path, "r") == at_step_60
+    saved(tmp_path, loop)
+    assert sorted(p.name for p in folder.iterdir()) == ["step-000000060", "step-000000070"]
+
+
+@pytest.mark.parametrize("run_id", ["a/b", "..", "a b", "ä:?"])
+def test_any_run_id_has_a_folder_of_its_own(tmp_path, run_id):
+    folder = run_folder(tmp_path, run_id)
+    assert folder.parent == tmp_path
+    loop = loop_of()
+    next(iter(loop.ticks()))
+    path = saved(tmp_path, loop, run_id)
+    assert newest(tmp_path, run_id) == path
+
+
+@pytest.mark.usefixtures("at_step_60")
+def test_a_run_that_saved_none_is_named_with_the_nearest(tmp_path):
+    with pytest.raises(CheckpointError, match="no checkpoint of run 's'") as caught:
+        newest(tmp_path, "s")
+    assert caught.value.hint == "known: r"
+    with pytest.raises(CheckpointError, match="no checkpoint of run 's'"):
+        newest(tmp_path / "absent", "s")

@@ -1,0 +1,283 @@
+"""A run that was killed and resumed is the run that was not, row by row."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from rlaudit.cli import main
+from rlaudit.envs import make_envs, resolve_env
+from rlaudit.errors import CheckpointError, UsageError
+from rlaudit.presets import resolve
+from rlaudit.store import open_for_reading, open_for_writing
+from rlaudit.train import resume_training, run_training
+from rlaudit.train import run as run_module
+from rlaudit.train.checkpoint import default_folder, run_folder
+
+CARTPOLE = {
+    "env": "CartPole-v1",
+    "hidden_units": 16,
+    "batch_size": 16,
+    "capacity": 400,
+    "learning_starts": 100,
+    "steps": 1_200,
+    "target_sync_agent_steps": 70,
+    "num_envs": 3,
+    "eval_every": 250,
+    "eval_episodes": 4,
+    "seed": 3,
+}
+BREAKOUT = {
+    "env": "breakout",
+    "preset": "data-efficient",
+    "hidden_units": 16,
+    "batch_size": 8,
+    "capacity": 300,
+    "learning_starts": 150,
+    "update_period": 4,
+    "n_step": 3,
+    "steps": 800,
+    "num_envs": 2,
+    "sticky_actions": 0.25,
+    "seed": 4,
+}
+# Trains, and kills itself at a step: hard, with everything up to there flushed, so that the log
+# has rows that the resumed run makes obsolete.
+KILLED = """
+import json, os, signal, sys
+from pathlib import Path
+from rlaudit.presets import resolve
+from rlaudit.envs import resolve_env
+from rlaudit.train import run, run_training
+
+settings, db, every, at = json.loads(sys.argv[1])
+follow = run._Run._follow
+
+def follow_to_the_end(self, tick):
+    follow(self, tick)
+    if self._loop.env_step >= at:
+        self._record()
+        self._recorder.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+run._Run._follow = follow_to_the_end
+found = resolve_env(settings.pop("env"))
+preset = settings.pop("preset", None)
+config = resolve(found.name, atari=found.is_atari, preset=preset, from_flags=settings)
+run_training(config, Path(db), run_id="r", checkpoint_every=every)
+"""
+
+
+def config_of(settings):
+    flags = dict(settings)
+    found = resolve_env(flags.pop("env"))
+    preset = flags.pop("preset", None)
+    return resolve(found.name, atari=found.is_atari, preset=preset, from_flags=flags)
+
+
+def train_until_killed(settings, db, *, every, at):
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, json.dumps([settings, str(db), every, at])],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == -9, done.stderr
+
+
+ROWS = {
+    "episodes": "* EXCLUDE (segment_id, ended_at) FROM episodes ORDER BY episode_id",
+    "transitions": "* EXCLUDE (segment_id) FROM transitions ORDER BY transition_id",
+    "updates": "* EXCLUDE (segment_id, elapsed_seconds) FROM updates ORDER BY update_id",
+    "samples": "* EXCLUDE (segment_id) FROM samples ORDER BY update_id, batch_index",
+    "events": "env_step, detail FROM events WHERE kind = 'evaluation' ORDER BY env_step",
+}
+
+
+def rows_of(db, query):
+    with open_for_reading(db) as log:
+        return log.con.sql(query).fetchall()
+
+
+def assert_same_run(one, other):
+    for table, query in ROWS.items():
+        rows, expected = (rows_of(db, f"SELECT {query}") for db in (one, other))
+        assert expected or table == "events"
+        assert rows == expected, table
+
+
+@pytest.mark.parametrize(
+    ("settings", "every", "saved_at"),
+    [(CARTPOLE, 300, 600), (BREAKOUT, 250, 500)],
+    ids=["cartpole", "breakout"],
+)
+def test_a_killed_and_resumed_run_equals_the_uninterrupted_one(
+    tmp_path, settings, every, saved_at, capsys
+):
+    plain, killed = tmp_path / "plain.duckdb", tmp_path / "killed.duckdb"
+    run_training(config_of(settings), plain, run_id="r")
+    train_until_killed(settings, killed, every=every, at=696)
+    assert rows_of(killed, "SELECT max(env_step) >= 690 FROM updates") == [(True,)]
+    summary = resume_training("r", killed)
+    assert summary.state == "finished"
+    assert_same_run(killed, plain)
+    first, second = rows_of(
+        killed,
+        """
+        SELECT segment_id, resumed_from, resume_step, start_step, resume_transition_id,
+               resume_update_id, state
+        FROM segments ORDER BY ordinal
+        """,
+    )
+    assert second[1] == first[0]
+    assert saved_at <= second[2] == second[3] < saved_at + settings["num_envs"]
+    assert second[6] == "finished"
+    for table, key, last in (("transitions", "transition_id", 4), ("updates", "update_id", 5)):
+        ends = rows_of(
+            killed, f"SELECT min({key}), max({key}) FROM {table} GROUP BY segment_id ORDER BY 1"
+        )
+        assert (ends[0][0], ends[0][1] + 1, ends[1][0]) == (0, second[last] + 1, second[last] + 1)
+    obsolete = rows_of(
+        killed, "SELECT (SELECT count(*) FROM raw.samples) - (SELECT count(*) FROM samples)"
+    )
+    assert obsolete[0][0] > 0
+    assert main(["check-duplicates", str(killed)]) == 0, capsys.readouterr().out
+
+
+def test_a_run_can_be_interrupted_and_resumed_any_number_of_times(tmp_path, monkeypatch):
+    plain, parts = tmp_path / "plain.duckdb", tmp_path / "parts.duckdb"
+    run_training(config_of(CARTPOLE), plain, run_id="r")
+    follow = run_module._Run._follow
+
+    def stop_now_and_then(self, tick):
+        follow(self, tick)
+        if self._loop.env_step >= self.stop_at:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(run_module._Run, "_follow", stop_now_and_then)
+    for first, stop_at in enumerate([245, 520, 777, 10_000]):
+        monkeypatch.setattr(run_module._Run, "stop_at", stop_at, raising=False)
+        if first == 0:
+            summary = run_training(config_of(CARTPOLE), parts, run_id="r", checkpoint_every=5_000)
+        else:
+            summary = resume_training("r", parts)
+    assert summary.state == "finished"
+    assert_same_run(parts, plain)
+    assert rows_of(parts, "SELECT kind, count(*) FROM events GROUP BY 1 ORDER BY 1") == [
+        ("checkpoint", 4),
+        ("evaluation", 4),
+        ("interrupt", 3),
+        ("resume", 3),
+    ]
+    assert rows_of(parts, "SELECT count(*) FROM segments") == [(4,)]
+
+
+def interrupted(db, **settings):
+    """A run that was interrupted at step 300, with checkpoints at 200 and 300."""
+
+    def stop(self, tick):
+        follow(self, tick)
+        if self._loop.env_step >= 300:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    follow = run_module._Run._follow
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_module._Run, "_follow", stop)
+        config = config_of({**CARTPOLE, "eval_every": 0, **settings})
+        summary = run_training(config, db, run_id="r", name="mine", checkpoint_every=200)
+    assert summary.state == "interrupted"
+    return run_folder(default_folder(db), "r")
+
+
+def test_checkpoints_stand_beside_the_log_and_the_last_two_are_kept(db):
+    config = config_of({**CARTPOLE, "steps": 500, "num_envs": 1})
+    run_training(config, db, run_id="r", checkpoint_every=100)
+    folder = db.with_name("runs.duckdb.checkpoints") / "r"
+    assert sorted(p.name for p in folder.iterdir()) == ["step-000000400", "step-000000500"]
+    events = rows_of(db, "SELECT env_step, detail FROM events WHERE kind = 'checkpoint'")
+    assert [step for step, _ in events] == [100, 200, 300, 400, 500]
+    detail = json.loads(events[-1][1])
+    size = sum(p.stat().st_size for p in (folder / "step-000000500").iterdir())
+    assert (detail["folder"], detail["bytes"]) == ("step-000000500", size)
+
+
+def test_checkpoints_do_not_change_the_run(tmp_path):
+    plain, saving = tmp_path / "plain.duckdb", tmp_path / "saving.duckdb"
+    run_training(config_of(CARTPOLE), plain, run_id="r")
+    run_training(config_of(CARTPOLE), saving, run_id="r", checkpoint_every=150)
+    assert_same_run(saving, plain)
+
+
+def test_a_run_that_is_finished_or_unknown_or_alive_is_not_resumed(db, tmp_path):
+    interrupted(db)
+    with pytest.raises(CheckpointError, match="no checkpoint of run 'q'"):
+        resume_training("q", db)
+    elsewhere = tmp_path / "other.duckdb"
+    run_training(config_of({**CARTPOLE, "steps": 30}), elsewhere, run_id="x")
+    with pytest.raises(UsageError, match="has no run 'r'"):
+        resume_training("r", elsewhere, checkpoints=default_folder(db))
+    with open_for_writing(db) as con:
+        con.execute("UPDATE raw.segments SET state = 'running', heartbeat_at = now()")
+    with pytest.raises(UsageError, match=f"still running in process {os.getpid()}"):
+        resume_training("r", db)
+    with open_for_writing(db) as con:
+        con.execute("UPDATE raw.segments SET state = 'finished'")
+    with pytest.raises(UsageError, match="is finished"):
+        resume_training("r", db)
+
+
+def test_a_checkpoint_of_another_log_is_refused(db, tmp_path):
+    interrupted(db)
+    for settings, message in (({}, "of another log"), ({"seed": 9}, "other settings")):
+        other = tmp_path / f"{len(settings)}.duckdb"
+        interrupted(other, **settings)
+        with pytest.raises(CheckpointError, match=message):
+            resume_training("r", other, checkpoints=default_folder(db))
+
+
+def test_an_environment_that_does_not_repeat_itself_is_refused_by_name(db, monkeypatch):
+    interrupted(db)
+
+    def drifting(config):
+        env = make_envs(config)
+        step = env.step
+
+        def drift(actions):
+            taken = step(actions)
+            return taken._replace(observations=taken.observations + np.float32(1e-3))
+
+        env.step = drift
+        return env
+
+    monkeypatch.setattr(run_module, "make_envs", drifting)
+    with pytest.raises(CheckpointError, match="came to another observation than the stored one"):
+        resume_training("r", db)
+    assert rows_of(db, "SELECT count(*) FROM segments") == [(1,)]
+
+
+def test_a_run_without_checkpoints_needs_no_place_for_them_and_one_with_them_does():
+    with pytest.raises(UsageError, match="none is written"):
+        run_training(config_of(CARTPOLE), None, checkpoint_every=100)
+
+
+def test_a_full_disk_costs_the_checkpoint_and_not_the_run(db, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    notes = []
+    monkeypatch.setattr(run_module, "save", full)
+    config = config_of({**CARTPOLE, "steps": 300})
+    summary = run_training(config, db, checkpoint_every=120, on_note=notes.append)
+    assert summary.state == "finished"
+    assert [n for n in notes if "no checkpoint" in n] == [
+        f"no checkpoint at step {step}: [Errno 28] No space left on device"
+        for step in (120, 240, 300)
+    ]
