@@ -1,15 +1,180 @@
-"""Check the checks: headers, statements, and what they say of each other."""
+"""Check the checks: headers, statements, and whether the two say the same.
+
+Each check is also run over a log without rows, so that a column that no log has is found before an
+audit finds it. A check of tables that only some logs have cannot be judged this way.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from rlaudit.auditing.failures import file_error
+from rlaudit.auditing.scripts import tables_needed
+from rlaudit.errors import Problem, SqlFileError
+from rlaudit.sqlfiles import (
+    load_shared,
+    parameters_read,
+    read_checks,
+    read_sql,
+    statement_of,
+    tables_named,
+    verify_statement,
+    without_comments,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from rlaudit.errors import Problem
+    from duckdb import DuckDBPyConnection
+
+    from rlaudit.sqlfiles import CheckFile, SharedFile
+
+# A log may lack them for a run without making the verdict on its other rows wrong.
+_OPTIONAL = frozenset({"runs", "segments", "segment_cuts"})
 
 
 def lint_checks(folder: Path) -> list[Problem]:
     """Return everything that is wrong with the check files in ``folder`` and below."""
-    raise NotImplementedError
+    checks, problems = read_checks(folder)
+    found = list(problems)
+    shared = load_shared()
+    with contextlib.closing(duckdb.connect()) as con:
+        con.execute(read_sql("schema/raw.sql"))
+        con.execute(read_sql("schema/views.sql"))
+        _build(con, shared)
+        for check in checks:
+            errors = [*_statement_errors(check, con), *_header_errors(check, con, shared)]
+            found += [Problem.of(error, check=check.name) for error in errors]
+    return sorted(found, key=lambda problem: (str(problem.path), problem.line or 0))
+
+
+def _build(con: DuckDBPyConnection, shared: Mapping[str, SharedFile]) -> None:
+    con.execute("CREATE SCHEMA shared")
+    for file in shared.values():
+        try:
+            con.execute(f"CREATE TABLE shared.{file.name} AS {file.sql}")
+        except duckdb.Error as error:
+            raise file_error(file.path, error, binding=True) from error
+
+
+def _statement_errors(check: CheckFile, con: DuckDBPyConnection) -> Iterator[SqlFileError]:
+    """Give what is wrong with the SQL itself: its kind, names, columns, and rows of nothing."""
+    try:
+        verify_statement(check, con)
+        for param in check.params:
+            con.execute(f"SET VARIABLE {param.name} = CAST(? AS {param.type})", [param.default])
+        try:
+            con.execute(f"CREATE OR REPLACE TEMP VIEW current_check AS {check.sql}")
+            columns = [row[0] for row in con.execute("DESCRIBE current_check").fetchall()]
+            rows = con.execute("SELECT count(*) FROM current_check").fetchall()[0][0]
+        except duckdb.Error as error:
+            raise file_error(check.path, error, binding=True) from error
+        check.check_columns(columns)
+        if rows:
+            yield SqlFileError(
+                f"{check.path}:1: returns {rows} rows for a log that has none",
+                hint="an aggregate without GROUP BY has a row even of nothing",
+            )
+    except SqlFileError as error:
+        yield error
+
+
+def _header_errors(
+    check: CheckFile, con: DuckDBPyConnection, shared: Mapping[str, SharedFile]
+) -> Iterator[SqlFileError]:
+    """Give what the header states and the SQL does not do, or the other way round."""
+    read = parameters_read(check.sql)
+    for param in check.params:
+        if param.name not in read:
+            yield check.fail("params", f"params has {param.name!r}, which the SQL does not read")
+    named = tables_named(check.sql, "shared")
+    for name in check.needs:
+        if name not in named:
+            yield check.fail("needs", f"needs {name!r}, which the SQL does not read")
+    yield from _chance_errors(check)
+    tables = _tables_in(check, con)
+    if tables is None:
+        return
+    stated = {_plain(table) for table in check.reads}
+    for table in sorted(tables):
+        if _plain(table) not in stated | _OPTIONAL and not _mentions(check.assumes, _plain(table)):
+            yield SqlFileError(
+                f"{check.path}:{_line_of(check, table)}: reads {table}, which reads does not state",
+                hint="state it, or say in assumes what holds for a run without rows in it",
+            )
+    read_for_it = {_plain(t) for f in tables_needed(check, shared) for t in f.reads}
+    read_for_it |= {_plain(table) for table in tables}
+    read_for_it |= {"runs" if r.is_setting else _plain(r.owner) for r in check.requires}
+    for table in check.reads:
+        if _plain(table) not in read_for_it:
+            yield check.fail("reads", f"reads states {table}, which the SQL does not read")
+
+
+def _chance_errors(check: CheckFile) -> Iterator[SqlFileError]:
+    if not any(param.name == "alpha" for param in check.params):
+        return
+    for key in ("threshold", "false_alarms"):
+        if not getattr(check, key):
+            yield check.fail(
+                "params", f"has a parameter alpha and no {key}", hint=f"add '-- {key}: ...'"
+            )
+    if check.incremental:
+        yield check.fail(
+            "incremental",
+            "has a parameter alpha and is incremental",
+            hint="a statistic needs all rows: leave incremental out",
+        )
+
+
+def _tables_in(check: CheckFile, con: DuckDBPyConnection) -> set[str] | None:
+    """Return the tables that the SQL names, those of schema ``shared`` left out; None if unknown.
+
+    DuckDB's own parser says so. Its get_table_names does not: it fails on JOIN ... USING.
+    """
+    try:
+        text = con.execute("SELECT json_serialize_sql(?)", [statement_of(check.sql)]).fetchall()
+    except duckdb.Error:
+        return None
+    tree = json.loads(text[0][0])
+    if tree.get("error"):
+        return None
+    nodes = list(_nodes(tree))
+    ctes = {entry["key"] for node in nodes for entry in node.get("cte_map", {}).get("map", ())}
+    named = {
+        (node.get("schema_name") or "", node["table_name"])
+        for node in nodes
+        if node.get("type") == "BASE_TABLE"
+    }
+    return {
+        f"{schema}.{name}" if schema else name
+        for schema, name in named
+        if schema != "shared" and (schema or name not in ctes)
+    }
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(tree, dict):
+        yield tree
+    for part in tree.values() if isinstance(tree, dict) else tree:
+        if isinstance(part, (dict, list)):
+            yield from _nodes(part)
+
+
+def _plain(table: str) -> str:
+    return table.removeprefix("raw.").removeprefix("main.")
+
+
+def _mentions(text: str, table: str) -> bool:
+    return re.search(rf"\b{re.escape(table)}\b", text) is not None
+
+
+def _line_of(check: CheckFile, table: str) -> int:
+    code = without_comments(check.sql)
+    found = re.search(rf"\b{re.escape(_plain(table))}\b", code)
+    return code.count("\n", 0, found.start()) + 1 if found else 1

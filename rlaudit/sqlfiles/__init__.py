@@ -15,7 +15,12 @@ from rlaudit.sqlfiles.model import (
 )
 from rlaudit.sqlfiles.parse import parse_check, parse_shared
 from rlaudit.sqlfiles.statement import verify_statement
-from rlaudit.sqlfiles.text import statement_of
+from rlaudit.sqlfiles.text import (
+    parameters_read,
+    statement_of,
+    tables_named,
+    without_comments,
+)
 
 __all__ = [
     "FOUND",
@@ -27,11 +32,14 @@ __all__ = [
     "SharedFile",
     "load_checks",
     "load_shared",
+    "parameters_read",
     "parse_check",
     "parse_shared",
     "read_checks",
     "read_sql",
     "sql_root",
     "statement_of",
+    "tables_named",
     "verify_statement",
+    "without_comments",
 ]
