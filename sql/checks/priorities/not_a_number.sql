@@ -4,7 +4,7 @@
 -- reads: samples, updates
 -- grain: run_id
 -- groups: runs
--- needs: histories, sampled_batches
+-- needs: sampled_batches
 -- diagnosis: update {first_update} is the first with a {quantity} of {value} ({where_found}): {wrong} of
 --     {updates} updates have such a figure, and the run did {later} more after it
 -- why: one priority that is not a number makes every sum above it one, so that all draws go to one
@@ -26,23 +26,20 @@ WITH flagged AS (
         isfinite(weight_normaliser) IS FALSE AS bad_normaliser
     FROM shared.sampled_batches
 ),
-judged AS (
-    SELECT
-        *,
-        bad_error OR bad_priority OR bad_new OR bad_weight OR bad_raw OR bad_loss OR bad_total
-            OR bad_max OR bad_normaliser AS is_wrong
+wrong AS (
+    SELECT *
     FROM flagged
+    WHERE bad_error OR bad_priority OR bad_new OR bad_weight OR bad_raw OR bad_loss OR bad_total
+        OR bad_max OR bad_normaliser
 ),
 firsts AS (
     SELECT
         run_id,
-        count(*) AS updates,
-        count(*) FILTER (is_wrong) AS wrong,
-        min(update_id) FILTER (is_wrong) AS first_update,
-        arg_min(judged, update_id) FILTER (is_wrong) AS bad
-    FROM judged
+        count(*) AS wrong,
+        min(update_id) AS first_update,
+        arg_min(wrong, update_id) AS bad
+    FROM wrong
     GROUP BY run_id
-    HAVING count(*) FILTER (is_wrong) > 0
 ),
 -- The first position of that batch that holds such a figure.
 positions AS (
@@ -66,6 +63,15 @@ positions AS (
         OR (s.weight >= 0 AND isfinite(s.weight)) IS FALSE
         OR (s.weight_raw >= 0 AND isfinite(s.weight_raw)) IS FALSE
     GROUP BY f.run_id
+),
+totals AS (
+    SELECT
+        b.run_id,
+        count(*) AS updates,
+        count(*) FILTER (b.update_id > f.first_update) AS later
+    FROM shared.sampled_batches AS b
+    JOIN firsts AS f ON f.run_id = b.run_id
+    GROUP BY b.run_id
 )
 SELECT
     f.run_id,
@@ -74,12 +80,8 @@ SELECT
     p.batch_index,
     p.transition_id,
     f.wrong,
-    f.updates,
-    (
-        SELECT count(*)
-        FROM shared.sampled_batches AS b
-        WHERE b.run_id = f.run_id AND b.update_id > f.first_update
-    ) AS later,
+    totals.updates,
+    totals.later,
     CASE
         WHEN f.bad.bad_priority THEN 'drawn priority'
         WHEN f.bad.bad_total THEN 'priority total'
@@ -108,3 +110,4 @@ SELECT
     ) AS where_found
 FROM firsts AS f
 LEFT JOIN positions AS p USING (run_id)
+JOIN totals USING (run_id)

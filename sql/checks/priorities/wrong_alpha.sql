@@ -13,14 +13,13 @@
 -- threshold: 2^-24 of the setting, the rounding to float32.
 -- cites: chainer/chainerrl#567 and #465 (a setting that is ignored)
 
-WITH judged AS (
-    SELECT
-        u.run_id,
-        u.update_id,
-        u.alpha AS logged,
-        TRY_CAST(settings.config ->> '$.alpha' AS DOUBLE) AS alpha
+WITH settings AS MATERIALIZED (
+    SELECT run_id, TRY_CAST(config ->> '$.alpha' AS DOUBLE) AS alpha FROM shared.run_settings
+),
+judged AS (
+    SELECT u.run_id, u.update_id, u.alpha AS logged, settings.alpha
     FROM updates AS u
-    JOIN shared.run_settings AS settings ON settings.run_id = u.run_id
+    JOIN settings ON settings.run_id = u.run_id
     WHERE u.alpha IS NOT NULL
 )
 SELECT

@@ -4,7 +4,7 @@
 -- reads: samples, updates
 -- grain: run_id, update_id
 -- groups: updates = updates
--- needs: run_settings, histories, sampled_batches
+-- needs: run_settings, sampled_batches
 -- requires: config.alpha, config.priority_epsilon, samples.td_error, samples.priority_new
 -- diagnosis: update {update_id} wrote priority {priority_new} for a TD error of {td_error} (batch
 --     position {batch_index}, {wrong} of {draws} draws), where (abs(error) + {epsilon})^{alpha} is

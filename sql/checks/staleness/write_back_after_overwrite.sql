@@ -4,7 +4,7 @@
 -- reads: samples, updates
 -- grain: run_id, update_id, batch_index
 -- groups: samples
--- needs: histories, sampled_batches
+-- needs: sampled_batches
 -- requires: samples.generation, samples.generation_written
 -- diagnosis: update {update_id} drew transition {transition_id} from generation {generation} of slot
 --     {slot}, and its priority {priority_new} was written to generation {generation_written}: {cause}

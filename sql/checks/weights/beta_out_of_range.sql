@@ -4,7 +4,7 @@
 -- reads: updates
 -- grain: run_id
 -- groups: runs
--- needs: run_settings, histories
+-- needs: run_settings, sampled_batches
 -- requires: updates.beta
 -- diagnosis: beta {what} at update {first_update} (from {beta_before} to {beta}), and in {wrong} of
 --     {updates} updates
@@ -14,18 +14,19 @@
 -- threshold: 4 * 2^-24, the rounding of a float32 beta and of the schedule it is computed by.
 -- cites: Schaul et al. 2016, section 3.4; ray-project/ray#6973, y-kamiya ae32207
 
-WITH followed AS (
+WITH settings AS MATERIALIZED (
+    SELECT run_id, config ->> '$.beta_annealing' = 'true' AS annealing FROM shared.run_settings
+),
+followed AS (
     SELECT
-        u.run_id,
-        u.update_id,
-        u.beta,
-        lag(u.beta) OVER (PARTITION BY h.history ORDER BY u.update_id) AS beta_before,
-        settings.config ->> '$.beta_annealing' = 'true' AS annealing
-    FROM updates AS u
-    JOIN shared.histories AS h
-        ON h.run_id = u.run_id AND h.segment_id IS NOT DISTINCT FROM u.segment_id
-    LEFT JOIN shared.run_settings AS settings ON settings.run_id = u.run_id
-    WHERE u.beta IS NOT NULL
+        b.run_id,
+        b.update_id,
+        b.beta,
+        lag(b.beta) OVER (PARTITION BY b.history ORDER BY b.update_id) AS beta_before,
+        settings.annealing
+    FROM shared.sampled_batches AS b
+    LEFT JOIN settings ON settings.run_id = b.run_id
+    WHERE b.beta IS NOT NULL
 ),
 judged AS (
     SELECT

@@ -4,6 +4,7 @@
 -- reads: samples, updates
 -- grain: run_id
 -- groups: runs
+-- needs: sampled_batches
 -- requires: config.importance_sampling = true, samples.weight, samples.priority
 -- params: least_mean DOUBLE = 1e-4
 -- diagnosis: the {transitions} transitions that were drawn have a mean weight of {mean_first} at their
@@ -16,7 +17,14 @@
 --     maximum of 1e8 times the errors gives (1e8)^-beta, 1e-8 at beta 1 and 6e-4 at beta 0.4.
 -- cites: pytorch/rl#2210 and #2215
 
-WITH firsts AS (
+-- A mean that small has a weight that small in it.
+WITH suspects AS (
+    SELECT run_id
+    FROM shared.sampled_batches
+    GROUP BY run_id
+    HAVING min(smallest_weight) < getvariable('least_mean')
+),
+firsts AS (
     SELECT
         run_id,
         transition_id,
@@ -26,6 +34,7 @@ WITH firsts AS (
         sum(priority_new) AS all_new,
         count(*) AS draws
     FROM samples
+    SEMI JOIN suspects USING (run_id)
     WHERE isfinite(weight) AND isfinite(priority)
     GROUP BY run_id, transition_id
 )

@@ -20,30 +20,34 @@
 -- incremental: update_id
 -- cites: Schaul et al. 2016, Algorithm 1, line 13; tensorforce/tensorforce#267
 
-WITH judged AS (
+WITH settings AS MATERIALIZED (
+    SELECT
+        run_id,
+        config ->> '$.loss' AS loss_name,
+        if(
+            loss_name = 'cross-entropy',
+            coalesce(ln(greatest(TRY_CAST(config ->> '$.num_atoms' AS DOUBLE), 1)), 'inf'::DOUBLE),
+            0
+        ) AS most_entropy
+    FROM shared.run_settings
+),
+judged AS (
     SELECT
         b.run_id,
         b.segment_id,
         b.update_id,
         b.loss,
         b.draws,
-        settings.config ->> '$.loss' AS loss_name,
-        if(
-            loss_name = 'cross-entropy',
-            coalesce(
-                ln(greatest(TRY_CAST(settings.config ->> '$.num_atoms' AS DOUBLE), 1)), 'inf'::DOUBLE
-            ),
-            0
-        ) AS most_entropy,
+        settings.loss_name,
         b.weighted_loss_sum / b.draws AS lowest,
-        lowest + if(most_entropy > 0, most_entropy * b.weight_sum / b.draws, 0) AS highest,
+        lowest + settings.most_entropy * b.weight_sum / b.draws AS highest,
         b.loss_sum / b.draws AS plain_lowest,
-        plain_lowest + most_entropy AS plain_highest,
+        plain_lowest + settings.most_entropy AS plain_highest,
         b.weight_sum,
         b.largest_divisor AS divisor,
         (b.draws + 6) * pow(2, -24) AS tolerance
     FROM shared.sampled_batches AS b
-    JOIN shared.run_settings AS settings USING (run_id)
+    JOIN settings USING (run_id)
     WHERE b.draws = coalesce(b.batch_size, b.draws)
         AND isfinite(b.weighted_loss_sum)
         AND isfinite(b.loss)

@@ -4,7 +4,7 @@
 -- reads: updates
 -- grain: run_id
 -- groups: runs
--- needs: run_settings, histories
+-- needs: run_settings
 -- requires: config.beta_annealing, config.beta_start, config.beta_anneal_steps, updates.beta,
 --     updates.env_step
 -- diagnosis: beta is {beta} at update {update_id} (agent step {env_step}), where the config gives
@@ -36,11 +36,14 @@ scheduled AS (
         u.update_id,
         u.env_step,
         u.beta,
-        s.*  EXCLUDE (run_id),
+        s.* EXCLUDE (run_id),
         r.resume_step,
         (1 - s.beta_start) / nullif(s.anneal_steps, 0) AS slope,
-        if(s.annealing, s.beta_start + (1 - s.beta_start) * least(1, u.env_step / s.anneal_steps), s.beta_start)
-            AS expected
+        if(
+            s.annealing,
+            s.beta_start + (1 - s.beta_start) * least(1, u.env_step / nullif(s.anneal_steps, 0)),
+            s.beta_start
+        ) AS expected
     FROM updates AS u
     JOIN settings AS s USING (run_id)
     LEFT JOIN resumes AS r

@@ -15,7 +15,15 @@
 -- cites: Schaul et al. 2016, section 3.4; chainer/chainerrl#570 (a memory-wide normaliser instead of the
 --     batch's), Tianshou's get_weight (divided by a minimum without its exponent)
 
-WITH judged AS (
+WITH settings AS MATERIALIZED (
+    SELECT
+        run_id,
+        config ->> '$.weight_normaliser' AS normaliser,
+        TRY_CAST(config ->> '$.alpha' AS DOUBLE) AS alpha,
+        coalesce(TRY_CAST(config ->> '$.importance_sampling' AS BOOLEAN), true) AS weighted
+    FROM shared.run_settings
+),
+judged AS (
     SELECT
         b.run_id,
         b.segment_id,
@@ -32,9 +40,8 @@ WITH judged AS (
         b.smallest_priority::DOUBLE AS smallest_priority,
         b.buffer_size,
         b.priority_total,
-        settings.config ->> '$.weight_normaliser' AS normaliser,
-        TRY_CAST(settings.config ->> '$.alpha' AS DOUBLE) AS alpha,
-        coalesce(TRY_CAST(settings.config ->> '$.importance_sampling' AS BOOLEAN), true) AS weighted,
+        settings.normaliser,
+        settings.alpha,
         pow(2, -24)
             * (
                 41
@@ -46,7 +53,10 @@ WITH judged AS (
                 )
             ) AS tolerance
     FROM shared.sampled_batches AS b
-    JOIN shared.run_settings AS settings USING (run_id)
+    JOIN settings USING (run_id)
+    WHERE settings.weighted
+        AND isfinite(coalesce(b.largest_weight, 0))
+        AND isfinite(coalesce(b.largest_raw, 0))
 ),
 flagged AS (
     SELECT
@@ -70,7 +80,6 @@ flagged AS (
                     || ', where the logged normaliser is ' || format('{:.4g}', logged)
         END AS what
     FROM judged
-    WHERE isfinite(coalesce(largest_weight, 0)) AND isfinite(coalesce(largest_raw, 0)) AND weighted
 )
 SELECT
     run_id,

@@ -4,7 +4,7 @@
 -- reads: samples, updates
 -- grain: run_id, update_id
 -- groups: updates = updates
--- needs: histories, sampled_batches
+-- needs: sampled_batches
 -- requires: samples.weight_raw, samples.priority, updates.priority_total, updates.buffer_size,
 --     updates.beta
 -- diagnosis: update {update_id} has the raw weight {weight_raw} at batch position {batch_index}
