@@ -17,7 +17,7 @@ from rlaudit.cli.output import (
     narrate,
     say_problems,
 )
-from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_FINDINGS, DatabaseError, UsageError
+from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_FINDINGS, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,11 +160,6 @@ def say_what_is_missing(report: AuditReport) -> None:
 def _exit_code(report: AuditReport, fail_on: FailOn) -> int:
     if report.problems:
         return EXIT_FAILED
-    judged = any(result.judged for source in report.sources for result in source.results)
-    if not judged:
-        raise DatabaseError(
-            "no check could judge anything", hint="the logs have no rows for those selected"
-        )
     found = report.findings if fail_on == "warn" else report.errors
     return EXIT_FINDINGS if found else EXIT_CLEAN
 

@@ -134,6 +134,11 @@ def new(
     """
     from rlaudit.auditing import new_check
 
+    taken = {
+        check.name: check.path for check in all_checks([checks] if checks.is_dir() else None)[0]
+    }
+    if name in taken:
+        raise UsageError(f"the name {name!r} is taken by {taken[name]}", hint="choose another")
     path = new_check(name, checks)
     typer.echo(str(path))
     note(f"next: fill it in, then rlaudit audit SOURCE --checks {checks} --select {name}")

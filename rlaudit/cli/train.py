@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -13,6 +13,7 @@ from rlaudit.cli.options import with_settings
 from rlaudit.errors import (
     EXIT_CLEAN,
     EXIT_FAILED,
+    EXIT_FINDINGS,
     EXIT_INTERRUPTED,
     MissingExtraError,
     UsageError,
@@ -22,6 +23,7 @@ from rlaudit.presets import PRESETS, read_config_file, resolve, warnings_about
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rlaudit.cli.watch import LiveAudit
     from rlaudit.config import TrainConfig
     from rlaudit.render.training import TrainingDisplay
     from rlaudit.train.progress import Summary
@@ -79,6 +81,18 @@ def train(
             help="Go on with a run of the log from its newest checkpoint, with its own settings.",
         ),
     ] = None,
+    audit_every: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="STEPS",
+            help="Audit the run so far every so many agent steps and at its end, while it goes on.",
+        ),
+    ] = None,
+    stop_on_error: Annotated[
+        bool,
+        typer.Option("--stop-on-error", help="End the run at a finding of severity error."),
+    ] = False,
     **settings: Any,
 ) -> None:
     """Train an agent and log what its replay does.
@@ -90,6 +104,11 @@ def train(
     if list_presets:
         typer.echo(_preset_list())
         return
+    if stop_on_error and audit_every is None:
+        raise UsageError("--stop-on-error needs audits", hint="for example: --audit-every 10000")
+    if audit_every is not None and not log:
+        raise UsageError("--audit-every reads the log, and --no-log writes none")
+    extras = _Extras(checkpoint_every, audit_every, stop_on_error)
     if resume is not None:
         given = {"--name": name, "--run-id": run_id, "--no-log": not log}
         for option in (option for option, value in given.items() if value):
@@ -100,7 +119,7 @@ def train(
             if value is not None and not _is_usual(context, key)
         }
         wanted = (read_config_file(config) if config else {}) | stated
-        raise typer.Exit(_resume(resume, db, checkpoint_every, env, wanted))
+        raise typer.Exit(_resume(resume, db, extras, env, wanted))
     if env is None:
         raise UsageError("no environment is named", hint="for example: rlaudit train breakout")
     stated = {name: value for name, value in settings.items() if value is not None}
@@ -111,7 +130,7 @@ def train(
     if show_config:
         typer.echo(_as_toml(resolved))
         return
-    raise typer.Exit(_train(resolved, db if log else None, name, run_id, checkpoint_every))
+    raise typer.Exit(_train(resolved, db if log else None, name, run_id, extras))
 
 
 def _is_usual(context: typer.Context, name: str) -> bool:
@@ -136,16 +155,20 @@ def _resolve(
     )
 
 
+class _Extras(NamedTuple):
+    """What goes on beside the training."""
+
+    checkpoint_every: int | None
+    audit_every: int | None
+    stop_on_error: bool
+
+
 def _train(
-    config: TrainConfig,
-    db: Path | None,
-    name: str | None,
-    run_id: str | None,
-    checkpoint_every: int | None,
+    config: TrainConfig, db: Path | None, name: str | None, run_id: str | None, extras: _Extras
 ) -> int:
     from rlaudit.train import run_training
 
-    def run(display: TrainingDisplay) -> Summary:
+    def run(display: TrainingDisplay, watcher: LiveAudit | None) -> Summary:
         for warning in warnings_about(config):
             display.note(f"warning: {warning}")
         return run_training(
@@ -153,20 +176,17 @@ def _train(
             db,
             name=name,
             run_id=run_id,
-            checkpoint_every=checkpoint_every or 0,
+            checkpoint_every=extras.checkpoint_every or 0,
+            watcher=watcher,
             on_progress=display.show,
             on_note=display.note,
         )
 
-    return _shown(run, db)
+    return _shown(run, db, extras)
 
 
 def _resume(
-    run_id: str,
-    db: Path,
-    checkpoint_every: int | None,
-    env: str | None,
-    wanted: dict[str, object],
+    run_id: str, db: Path, extras: _Extras, env: str | None, wanted: dict[str, object]
 ) -> int:
     """Resume a run, unless an option or a file asks for other settings than it has."""
     _require_train_extra()
@@ -185,30 +205,51 @@ def _resume(
                     hint="a resumed run goes on with its own settings; leave the option out",
                 )
 
-    def run(display: TrainingDisplay) -> Summary:
+    def run(display: TrainingDisplay, watcher: LiveAudit | None) -> Summary:
         return resume_training(
             run_id,
             db,
-            checkpoint_every=checkpoint_every,
+            checkpoint_every=extras.checkpoint_every,
+            watcher=watcher,
             check_config=refuse_others,
             on_progress=display.show,
             on_note=display.note,
         )
 
-    return _shown(run, db)
+    return _shown(run, db, extras)
 
 
-def _shown(run: Callable[[TrainingDisplay], Summary], db: Path | None) -> int:
+def _shown(
+    run: Callable[[TrainingDisplay, LiveAudit | None], Summary], db: Path | None, extras: _Extras
+) -> int:
     """Show a run's progress and how it ended; return the exit code."""
+    from rlaudit.cli.watch import LiveAudit
     from rlaudit.render.training import summary_lines, training_display
 
+    watcher = None
     with training_display() as display:
-        summary = run(display)
+        if db is not None and extras.audit_every is not None:
+            watcher = LiveAudit(
+                db,
+                every=extras.audit_every,
+                stop_on_error=extras.stop_on_error,
+                on_note=display.note,
+            )
+        summary = run(display, watcher)
+    if watcher:
+        typer.echo(watcher.summary(), err=True)
     for line in summary_lines(summary, str(db) if db else None):
         typer.echo(line, err=True)
     if summary.problem:
         typer.echo(f"error: {summary.problem}", err=True)
-    return _EXIT_CODES[summary.state]
+    code = _EXIT_CODES[summary.state]
+    if watcher is None:
+        return code
+    if watcher.stopped:
+        return EXIT_FINDINGS
+    if summary.state == "finished" and watcher.incomplete:
+        return EXIT_FAILED
+    return EXIT_FINDINGS if summary.state == "finished" and watcher.errors else code
 
 
 def _require_train_extra() -> None:
