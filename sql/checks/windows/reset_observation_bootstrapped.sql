@@ -15,7 +15,7 @@
 --     its place every long episode learns that it continues at a start.
 -- threshold: the Poisson bound exp(-(m ln(m / e) - m + e)) on m matches at most alpha, where e is
 --     the number of matches between the same ends and starts in random order. With starts that
---     never repeat, 7 matches are the fewest that are flagged.
+--     never repeat and an end that always matches, 7 ends are the fewest that are flagged.
 -- false_alarms: at most alpha. Matches between last and first observations in random order are sums
 --     of weakly dependent indicators, for which the bound is an upper one at these sizes.
 -- assumes: an episode's start does not depend on how the one before it ended. Where all episodes

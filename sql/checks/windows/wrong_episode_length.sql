@@ -24,7 +24,7 @@ SELECT
         WHEN l.length > s.max_episode_steps
             THEN format('the environment allows {}', s.max_episode_steps)
         ELSE format(
-            'with {} environments that is {} steps each',
+            'with {} environments that is {:g} steps each',
             s.num_envs,
             (l.end_step - l.start_step) / s.num_envs + 1
         )
