@@ -191,9 +191,10 @@ def _steps_in(log_path: Path, died: str) -> int:
     with open_for_reading(log_path) as log:
         query = "SELECT (SELECT max(env_step) FROM raw.transitions), max(end_step) FROM segments"
         stored, steps = log.con.execute(query).fetchall()[0]
-    if stored is None:
-        raise BrokenMutantError(f"no transition was logged; {died or 'the run ended well'}")
-    return max(stored, steps or 0)
+    # A mutant may lose all transitions on their way to the log.
+    if stored is None and not steps:
+        raise BrokenMutantError(f"no step was logged; {died or 'the run ended well'}")
+    return max(stored or 0, steps or 0)
 
 
 def problems_of_control(verdict: Verdict) -> list[str]:
