@@ -18,12 +18,14 @@
 -- cites: no report of it in a replay is known; the same in environments is
 --     Farama-Foundation/Gymnasium#1468 (seeded anew at every reset).
 
+-- Not hash(transition_id, batch_index): it joins two hashes by xor, so that the transition falls out
+-- of the fingerprint where a batch holds it twice.
 WITH batches AS (
     SELECT
         run_id,
         update_id,
         count(*) AS draws,
-        bit_xor(hash(transition_id, batch_index)) AS fingerprint
+        bit_xor(hash(transition_id * 1000003 + batch_index)) AS fingerprint
     FROM samples
     GROUP BY run_id, update_id
 ),
@@ -54,9 +56,9 @@ chances AS (
         c.update_before,
         c.draws,
         sum(ln(least(1, CASE
-            WHEN s.priority IS NULL OR settings.config ->> '$.sampling' = 'uniform'
+            WHEN s.priority IS NULL OR (settings.config ->> '$.sampling') = 'uniform'
             THEN 1 / c.buffer_size
-            WHEN settings.config ->> '$.sampling' = 'independent'
+            WHEN (settings.config ->> '$.sampling') = 'independent'
             THEN s.priority / c.priority_total
             ELSE c.draws * s.priority / c.priority_total
         END))) AS log_chance

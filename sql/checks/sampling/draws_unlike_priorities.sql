@@ -10,7 +10,8 @@
 -- params: alpha DOUBLE = 6.7e-4
 -- diagnosis: transitions of priority {low} to {high} were drawn {observed} times in run {run_id}, where
 --     their priorities over the total predict {expected} of {total} draws; a sound sampler is as far
---     off with a chance of at most {chance}
+--     off with a chance of at most {chance}. Over all priorities the draws grow like priority to the
+--     power of {power}
 -- why: the importance weights undo the bias of draws in proportion to the priorities. Of any other
 --     draws, wrong exponent, broken tree or uniform draws, the learned values stay biased.
 -- assumes: the log accounts for all priorities (priority_total_unlike_ledger); nothing is found where
@@ -22,14 +23,34 @@
 -- cites: Schaul et al. 2016, eq. 1; ShangtongZhang/DeepRL#85, higgsfield/RL-Adventure#11
 --     (prioritized in name only).
 
+-- power: least squares of ln(O / E) over the logarithm of the priority, weighted by E, plus 1.
+WITH tested AS (
+    SELECT
+        *,
+        member * ln(2) / 2 AS x,
+        CASE WHEN observed > 0 THEN ln(observed / expected) END AS y
+    FROM shared.expected_draws
+    WHERE kind = 'priority'
+),
+powers AS (
+    SELECT
+        run_id,
+        1 + (sum(expected * x * y) * sum(expected) - sum(expected * x) * sum(expected * y))
+            / nullif(sum(expected * x * x) * sum(expected) - pow(sum(expected * x), 2), 0) AS power
+    FROM tested
+    WHERE y IS NOT NULL
+    GROUP BY run_id
+)
 SELECT
-    run_id,
-    member AS bucket,
-    pow(2, member / 2) AS low,
-    pow(2, (member + 1) / 2) AS high,
-    observed::BIGINT AS observed,
-    expected,
-    total::BIGINT AS total,
-    least(1, 2 * groups * exp(-exponent)) AS chance
-FROM shared.expected_draws
-WHERE kind = 'priority' AND 2 * groups * exp(-exponent) <= getvariable('alpha')
+    t.run_id,
+    t.member AS bucket,
+    pow(2, t.member / 2) AS low,
+    pow(2, (t.member + 1) / 2) AS high,
+    t.observed::BIGINT AS observed,
+    t.expected,
+    t.total::BIGINT AS total,
+    least(1, 2 * t.groups * exp(-t.exponent)) AS chance,
+    p.power
+FROM tested AS t
+LEFT JOIN powers AS p USING (run_id)
+WHERE 2 * t.groups * exp(-t.exponent) <= getvariable('alpha')
