@@ -29,12 +29,15 @@ import torch
 
 from rlaudit.config import config_hash
 from rlaudit.errors import CheckpointError, did_you_mean
+from rlaudit.record import Resume
 from rlaudit.version import __version__
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from rlaudit.train.loop import TrainingLoop
 
 FORMAT = 1
 KEPT = 2
@@ -61,6 +64,16 @@ class Origin:
     episode_id: int
     transition_id: int
     update_id: int
+
+    def resume(self) -> Resume:
+        """Return where a new segment of the run's log goes on."""
+        return Resume(
+            segment_id=str(self.segment_id),
+            step=self.env_step,
+            episode_id=self.episode_id,
+            transition_id=self.transition_id,
+            update_id=self.update_id,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +197,20 @@ def load(path: Path) -> Checkpoint:
     ) as error:
         raise damaged(path, f"{type(error).__name__}: {error}") from error
     return Checkpoint(path, origin, state, agent)
+
+
+def restore(loop: TrainingLoop, checkpoint: Checkpoint) -> None:
+    """Bring a loop that was just built to where ``checkpoint`` was saved.
+
+    Raises:
+        CheckpointError: it does not fit the loop, or an episode could not be played again.
+    """
+    try:
+        loop.agent.load_state(checkpoint.agent)
+        loop.load_state(checkpoint.state["loop"])
+    # What torch says to tensors that do not fit, and what is said to a state that lacks something.
+    except (RuntimeError, KeyError, IndexError, TypeError, ValueError) as error:
+        raise damaged(checkpoint.path, f"{type(error).__name__}: {error}") from error
 
 
 def damaged(path: Path, what: str) -> CheckpointError:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rlaudit.config import TrainConfig
     from rlaudit.train.checkpoint import Origin
     from rlaudit.train.progress import Progress, Summary
+    from rlaudit.train.watch import Watcher
 
 
 def resume_training(
@@ -28,6 +29,7 @@ def resume_training(
     *,
     checkpoint_every: int | None = None,
     checkpoints: Path | None = None,
+    watcher: Watcher | None = None,
     check_config: Callable[[TrainConfig], None] = lambda _: None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_note: Callable[[str], None] = lambda _: None,
@@ -43,6 +45,7 @@ def resume_training(
         db: the log that holds it.
         checkpoint_every: agent steps between two checkpoints; as before if None.
         checkpoints: folder of the checkpoints of all runs; beside the log if None.
+        watcher: looks at the log while the run goes on, and may end it.
         check_config: gets the settings of the run and may raise, before anything is done.
         on_progress: called a few times a second.
         on_note: called with a sentence that a user should see.
@@ -66,6 +69,7 @@ def resume_training(
         run_id=run_id,
         name=origin.name,
         plan=Plan(folder, every) if every else None,
+        watcher=watcher,
         on_progress=on_progress,
         on_note=on_note,
         checkpoint=checkpoint,

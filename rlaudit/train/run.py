@@ -16,11 +16,11 @@ import torch
 from rlaudit.agent.agent import Agent, resolve_device
 from rlaudit.envs import make_envs
 from rlaudit.errors import DatabaseWriteError, UsageError
-from rlaudit.record import Recorder, Resume
+from rlaudit.record import Recorder
 from rlaudit.records import EpisodeRow, EventRow
 from rlaudit.replay.frames import FrameStore, VectorStore
 from rlaudit.replay.replay import Replay
-from rlaudit.train.checkpoint import Origin, Plan, damaged, default_folder, run_folder, save
+from rlaudit.train.checkpoint import Origin, Plan, default_folder, restore, run_folder, save
 from rlaudit.train.evaluation import Evaluator
 from rlaudit.train.identity import new_run_id, run_info
 from rlaudit.train.loop import TrainingLoop
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from rlaudit.replay.frames import ObservationStore
     from rlaudit.train.checkpoint import Checkpoint
     from rlaudit.train.ticks import Tick
+    from rlaudit.train.watch import Watcher
 
 EPISODES_IN_MEAN = 100
 SECONDS_BETWEEN_REPORTS = 0.25
@@ -55,6 +56,7 @@ def run_training(
     run_id: str | None = None,
     checkpoint_every: int = 0,
     checkpoints: Path | None = None,
+    watcher: Watcher | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_note: Callable[[str], None] = lambda _: None,
 ) -> Summary:
@@ -70,6 +72,7 @@ def run_training(
         checkpoint_every: agent steps between two checkpoints; 0 saves none. One more is saved at
             the end, also of an interrupted run.
         checkpoints: folder for the checkpoints of all runs; beside the log if None.
+        watcher: looks at the log while the run goes on, and may end it.
         on_progress: called a few times a second.
         on_note: called with a sentence that a user should see.
 
@@ -83,7 +86,14 @@ def run_training(
     if checkpoint_every:
         plan = Plan(_checkpoint_folder(checkpoints, db), checkpoint_every)
     return conduct(
-        config, db, run_id=run_id, name=name, plan=plan, on_progress=on_progress, on_note=on_note
+        config,
+        db,
+        run_id=run_id,
+        name=name,
+        plan=plan,
+        watcher=watcher,
+        on_progress=on_progress,
+        on_note=on_note,
     )
 
 
@@ -94,6 +104,7 @@ def conduct(
     run_id: str,
     name: str,
     plan: Plan | None,
+    watcher: Watcher | None,
     on_progress: Callable[[Progress], None],
     on_note: Callable[[str], None],
     checkpoint: Checkpoint | None = None,
@@ -113,7 +124,7 @@ def conduct(
                 run_info(config, run_id, name),
                 on_warning=on_note,
                 start_step=loop.env_step,
-                resume=_resume(checkpoint.origin) if checkpoint else None,
+                resume=checkpoint.origin.resume() if checkpoint else None,
             )
         with stop_on_signal() as stop, recorder or nullcontext():
             run = _Run(
@@ -122,6 +133,7 @@ def conduct(
                 run_id,
                 name=name,
                 plan=plan,
+                watcher=watcher,
                 on_progress=on_progress,
                 on_note=on_note,
                 began_cpu=began_cpu,
@@ -130,6 +142,8 @@ def conduct(
                 run.go_on_from(checkpoint)
             return run.drive(stop)
     finally:
+        if watcher:
+            watcher.close()
         loop.close()
 
 
@@ -142,30 +156,6 @@ def _checkpoint_folder(folder: Path | None, db: Path | None) -> Path:
             hint="log the run, or name a folder for its checkpoints",
         )
     return default_folder(db)
-
-
-def restore(loop: TrainingLoop, checkpoint: Checkpoint) -> None:
-    """Bring a loop that was just built to where ``checkpoint`` was saved.
-
-    Raises:
-        CheckpointError: it does not fit the loop, or an episode could not be played again.
-    """
-    try:
-        loop.agent.load_state(checkpoint.agent)
-        loop.load_state(checkpoint.state["loop"])
-    # What torch says to tensors that do not fit, and what is said to a state that lacks something.
-    except (RuntimeError, KeyError, IndexError, TypeError, ValueError) as error:
-        raise damaged(checkpoint.path, f"{type(error).__name__}: {error}") from error
-
-
-def _resume(origin: Origin) -> Resume:
-    return Resume(
-        segment_id=str(origin.segment_id),
-        step=origin.env_step,
-        episode_id=origin.episode_id,
-        transition_id=origin.transition_id,
-        update_id=origin.update_id,
-    )
 
 
 def build_loop(config: TrainConfig, *, for_log: bool) -> TrainingLoop:
@@ -227,6 +217,7 @@ class _Run:
         *,
         name: str,
         plan: Plan | None,
+        watcher: Watcher | None,
         on_progress: Callable[[Progress], None],
         on_note: Callable[[str], None],
         began_cpu: float,
@@ -236,6 +227,7 @@ class _Run:
         self._run_id = run_id
         self._name = name
         self._plan = plan
+        self._watcher = watcher
         self._saved_at = loop.env_step
         self._on_progress = on_progress
         self._on_note = on_note
@@ -263,10 +255,17 @@ class _Run:
                     state = "interrupted"
                     self._event("interrupt")
                     break
+                problem = self._look()
+                if problem:
+                    state = "failed"
+                    break
                 self._save_if_due()
         finally:
             # Also when the loop ends in an error: the log shows what led to it.
             self._record()
+        if state == "finished" and self._watcher:
+            problem = self._look(until=stop)
+            state = "failed" if problem else "interrupted" if stop.is_set() else "finished"
         if state != "failed":
             self._save_if_due(at_end=True)
         if self._recorder:
@@ -312,6 +311,30 @@ class _Run:
             self._waiting.clear()
         recorder.check()
 
+    def _look(self, *, until: threading.Event | None = None) -> str:
+        """Let the watcher look at the log; return why the run is to end, or nothing.
+
+        With ``until`` it is the last look, which is waited for unless the event is set before.
+        """
+        watcher, step = self._watcher, self._loop.env_step
+        if watcher is None:
+            return ""
+        if until is None:
+            found = watcher.step(step, self._flush)
+        else:
+            found = watcher.finish(step, self._flush, until)
+        if found:
+            self._event("audit", {"message": found})
+        return found
+
+    def _flush(self) -> str:
+        """Bring all rows so far into the log, and return the run's id in it."""
+        self._record()
+        if self._recorder is None:
+            return self._run_id
+        self._recorder.flush()
+        return self._recorder.run_id
+
     def _event(self, kind: str, detail: dict[str, Any] | None = None) -> None:
         if self._recorder:
             text = dumps(detail) if detail else None
@@ -334,15 +357,26 @@ class _Run:
 
     def _save(self, folder: Path, every: int) -> None:
         """Save a checkpoint; where the disk does not take it, say so and go on training."""
-        loop, recorder = self._loop, self._recorder
+        loop = self._loop
         self._saved_at = loop.env_step
-        self._record()
         began = time.perf_counter()
-        run_id = recorder.run_id if recorder else self._run_id
-        origin = Origin(
+        state = {"loop": loop.state(), "recent": [list(episode) for episode in self._recent]}
+        try:
+            run_id = self._flush()
+            origin = self._origin(run_id, every)
+            path, size = save(run_folder(folder, run_id), origin, state, loop.agent.state())
+        except (DatabaseWriteError, OSError) as error:
+            self._on_note(f"no checkpoint at step {loop.env_step:,}: {error}")
+            return
+        seconds = round(time.perf_counter() - began, 3)
+        self._event("checkpoint", {"folder": path.name, "bytes": size, "seconds": seconds})
+
+    def _origin(self, run_id: str, every: int) -> Origin:
+        loop = self._loop
+        return Origin(
             run_id=run_id,
             name=self._name,
-            segment_id=recorder.segment_id if recorder else None,
+            segment_id=self._recorder.segment_id if self._recorder else None,
             config=loop.config.to_json(),
             every=every,
             env_step=loop.env_step,
@@ -350,16 +384,6 @@ class _Run:
             transition_id=loop.replay.last_transition_id,
             update_id=loop.updates_done - 1,
         )
-        state = {"loop": loop.state(), "recent": [list(episode) for episode in self._recent]}
-        try:
-            if recorder:
-                recorder.flush()
-            path, size = save(run_folder(folder, run_id), origin, state, loop.agent.state())
-        except (DatabaseWriteError, OSError) as error:
-            self._on_note(f"no checkpoint at step {loop.env_step:,}: {error}")
-            return
-        seconds = round(time.perf_counter() - began, 3)
-        self._event("checkpoint", {"folder": path.name, "bytes": size, "seconds": seconds})
 
     def _report(self, now: float) -> None:
         self._next_report = now + SECONDS_BETWEEN_REPORTS
