@@ -3,8 +3,8 @@
 -- reads: transitions, episodes
 -- needs: episode_ledger
 
--- A few rows an episode. at_end: the window ends at or past the last state of its episode, which
--- is known only of a finished one.
+-- A few rows an episode. Windows that join two episodes are left out. at_end: the window ends at or
+-- past the last state of its episode, which is known only of a finished one.
 SELECT
     t.run_id,
     t.transition_id,
@@ -28,4 +28,5 @@ SELECT
     e.next_first_obs_hash
 FROM transitions AS t
 LEFT JOIN shared.episode_ledger AS e USING (run_id, episode_id)
-WHERE t.terminated OR t.truncated OR t.end_episode_step >= e.length
+WHERE (t.terminated OR t.truncated OR t.end_episode_step >= e.length)
+    AND (t.end_episode_id <> t.episode_id) IS NOT TRUE

@@ -50,7 +50,7 @@ def windows_of(played, episode_id, start_step, config):
     ends.add(played.length)
     rows = []
     for step in range(played.length):
-        last = min(min(end for end in ends if end > step), step + n)
+        last = min(*(end for end in ends if end > step), step + n)
         if played.open and last == played.length and last < step + n:
             break
         learned = [clipped(r, config["reward_clip"]) for r in played.rewards[step:last]]

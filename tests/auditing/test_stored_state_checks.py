@@ -22,8 +22,11 @@ def truncated(count, length=4, rewards=1.0):
         (
             (0, 1),
             {"next_obs_hash": obs_hash(0, 5)},
-            "transition 1 of run r1 shows as step 4 of episode 0 another observation than transition "
-            "4, which begins there, does: it is the observation of step 5; 1 transitions disagree",
+            (
+                "transition 1 of run r1 shows as step 4 of episode 0 another observation than "
+                "transition 4, which begins there, does: it is the observation of step "
+                "5; 1 transitions disagree"
+            ),
         ),
         ((0, 1), {"next_obs_hash": obs_hash(0, 3)}, "it is the observation of step 3"),
         (
@@ -35,8 +38,10 @@ def truncated(count, length=4, rewards=1.0):
         (
             (1, 3),
             {"next_obs_hash": obs_hash(1, 5)},
-            "as step 6 of episode 1 another observation than transition 11, which ends there as "
-            "well, does: it is the observation of step 5",
+            (
+                "as step 6 of episode 1 another observation than transition 11, which ends there "
+                "as well, does: it is the observation of step 5"
+            ),
         ),
     ],
 )
@@ -169,8 +174,10 @@ def test_a_broken_stack_is_named(tiny_log, columns, problem):
     [
         (
             Played([1.0] * 6, terminated=False, truncated=True),
-            "was rebuilt from 4 frames, step 4 of episode 0 to step 1 of episode 1: it straddles the "
-            "truncation between the two, where no boundary was stored; 1 of the states",
+            (
+                "was rebuilt from 4 frames, step 4 of episode 0 to step 1 of episode 1: it "
+                "straddles the truncation between the two, where no boundary was stored; 1 of the states"
+            ),
         ),
         (Played([1.0] * 6), "it straddles the end of the first episode"),
         (
@@ -205,8 +212,10 @@ def test_a_state_that_is_not_made_of_frames_is_a_near_miss_of_a_short_stack(tiny
     [
         (
             {"probe_last_step": 4, "probe_first_step": 1},
-            "update 1 of run r1 drew transition 5 at position 0, which begins at step 5 of episode "
-            "0, and the state that was rebuilt for it is step 4 of episode 0",
+            (
+                "update 1 of run r1 drew transition 5 at position 0, which begins at step 5 of "
+                "episode 0, and the state that was rebuilt for it is step 4 of episode 0"
+            ),
         ),
         ({"probe_last_episode_id": 1}, "is step 5 of episode 1"),
         ({"probe_obs_hash": 3}, "another observation than was stored at that step"),
@@ -224,9 +233,9 @@ def test_a_state_that_changes_between_two_draws_is_named(tiny_log):
     probe(tiny_log, 2, rows[4])
     probe(tiny_log, 3, rows[5], probe_stack_hash=1)
     assert said(tiny_log, "stored_state_changed") == (
-        "the state of transition 5 of run r1 was looked at in 2 updates and had 2 different contents "
-        "(in updates 3 and 1, for example); frames of it were overwritten while it could be drawn, "
-        "and 1 transitions changed"
+        "the state of transition 5 of run r1 was looked at in 2 updates and had 2 different "
+        "contents (in updates 3 and 1, for example); frames of it were overwritten while it could be "
+        "drawn, and 1 transitions changed"
     )
 
 

@@ -30,9 +30,9 @@ def test_dropped_tail_windows_are_a_warning_of_their_own_and_a_near_miss_of_lost
     store(tiny_log, TWO, drop=[(0, 2), (0, 3), (1, 3), (1, 4)])
     near_miss(tiny_log, "missing_steps")
     assert said(tiny_log, "missing_tail_windows") == (
-        "in run r1 the last steps of 2 of 2 finished episodes are not stored (the last 2 of episode "
-        "0): with n = 3, the windows that are open when an episode ends are dropped and not cut "
-        "short"
+        "in run r1 the last steps of 2 of 2 finished episodes are not stored (the last 2 of "
+        "episode 0): with n = 3, the windows that are open when an episode ends are dropped and "
+        "not cut short"
     )
 
 
@@ -170,8 +170,8 @@ def test_windows_of_a_truncated_episode_that_terminate_are_named(tiny_log):
     changes = {(0, step): {"terminated": True} for step in range(1, 4)}
     store(tiny_log, [LIMITED], changes=changes)
     assert said(tiny_log, "truncation_as_termination") == (
-        "transition 1 of run r1 is terminated at step 4 of episode 0, which a limit truncated there "
-        "and which did not terminate; 3 windows of truncated episodes bootstrap nothing"
+        "transition 1 of run r1 is terminated at step 4 of episode 0, which a limit truncated "
+        "there and which did not terminate; 3 windows of truncated episodes bootstrap nothing"
     )
 
 
@@ -258,8 +258,8 @@ def test_lost_lives_that_are_no_ends_against_the_config_are_named(tiny_log):
     changes = {(0, step): {"terminated": False} for step in range(4)}
     store(tiny_log, [episode], changes=changes, terminal_on_life_loss=True)
     assert (
-        "episode 0 of run r1 lost 3 lives and has 1 terminations, where terminal_on_life_loss makes "
-        "each lost life one" in said(tiny_log, "lost_life_not_terminal")
+        "episode 0 of run r1 lost 3 lives and has 1 terminations, where terminal_on_life_loss "
+        "makes each lost life one" in said(tiny_log, "lost_life_not_terminal")
     )
 
 

@@ -7,7 +7,6 @@ import pytest
 from checking import failing, result_of
 from stored_episodes import Played, near_miss, said, store
 
-
 TWO = [Played([1.0, 0.0, 1.0, 1.0]), Played([0.0, 1.0, 0.0, 1.0, 1.0])]
 
 
