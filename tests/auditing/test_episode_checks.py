@@ -46,7 +46,6 @@ def vary(count, start, **at):
 
 
 NAMES = [
-    "clipped_return_wrong",
     "environments_share_seed",
     "episodes_out_of_order",
     "episodes_overlap",
@@ -59,7 +58,7 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES)
 def test_sound_episodes_pass(tiny_log, name):
-    games(tiny_log, 40, config={"num_envs": 1, "reward_clip": 1.0, "max_episode_steps": 20})
+    games(tiny_log, 40, config={"num_envs": 1})
     tiny_log.add("transitions", run_id="r1", episode_id=[0, 1], transition_id=[0, 20])
     assert result_of(tiny_log, name).status == "pass"
 
@@ -190,6 +189,12 @@ def test_a_reset_with_one_seed_is_found(tiny_log):
     )
 
 
+def test_near_miss_a_line_that_is_logged_twice_is_no_second_episode(tiny_log):
+    doubled = {"start_step": [1, 1, 21, 21], "end_step": [20, 20, 40, 40]}
+    games(tiny_log, 4, seed=[7, 7, 8, 8], first_obs_hash=[5, 5, 6, 6], **doubled)
+    assert result_of(tiny_log, "same_start_every_episode").status == "pass"
+
+
 def test_near_miss_a_fixed_start_under_different_seeds(tiny_log):
     games(tiny_log, 40, first_obs_hash=7)
     assert result_of(tiny_log, "same_start_every_episode").status == "pass"
@@ -217,10 +222,7 @@ def test_near_miss_environments_that_each_have_one_start(tiny_log, games_each, s
     ("columns", "problem"),
     [
         ({"phase": "warmup"}, "has the phase warmup"),
-        ({"length": 0}, "has a length of 0"),
         ({"end_step": 0}, "ends before it begins"),
-        ({"length": 21}, "took 21 steps, and training did 20 in that time"),
-        ({"length": 19}, "took 19 steps, where 1 environments in step make 20.0"),
         ({"terminated": False}, "ended without being terminated or truncated"),
         ({"return_raw": float("nan")}, "has a return that is no number"),
         ({"lives_lost": -1}, "lost -1 lives"),
@@ -228,50 +230,22 @@ def test_near_miss_environments_that_each_have_one_start(tiny_log, games_each, s
     ],
 )
 def test_an_episode_that_contradicts_itself_is_found(tiny_log, columns, problem):
-    games(tiny_log, 1, config={"num_envs": 1}, **columns)
+    games(tiny_log, 1, **columns)
     assert said(result_of(tiny_log, "impossible_episodes")).endswith(problem)
 
 
-@pytest.mark.parametrize(("limit", "status"), [(20, "pass"), (19, "fail"), (0, "pass")])
-def test_an_episode_ends_at_the_step_limit(tiny_log, limit, status):
-    games(tiny_log, 1, config={"num_envs": 1, "max_episode_steps": limit})
-    assert result_of(tiny_log, "impossible_episodes").status == status
-
-
 @pytest.mark.parametrize(
-    ("columns", "num_envs"),
+    "columns",
     [
-        ({"terminated": True, "truncated": True}, 1),
-        ({"terminated": None, "truncated": None, "noise_draws": 0}, 1),
-        ({"phase": "eval", "start_step": 400, "end_step": 400}, 1),
-        ({"length": 5, "end_step": 17}, 4),
+        {"terminated": True, "truncated": True},
+        {"terminated": None, "truncated": None, "noise_draws": 0},
+        {"phase": "eval", "start_step": 400, "end_step": 400},
+        {"noise_draws": 20, "lives_lost": 0},
     ],
 )
-def test_near_miss_episodes_that_look_odd_and_are_legal(tiny_log, columns, num_envs):
-    games(tiny_log, 1, config={"num_envs": num_envs}, **columns)
+def test_near_miss_episodes_that_look_odd_and_are_legal(tiny_log, columns):
+    games(tiny_log, 1, **columns)
     assert result_of(tiny_log, "impossible_episodes").status == "pass"
-
-
-# --- clipped_return_wrong ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("clip", "raw", "clipped", "status"),
-    [
-        (1.0, 90.0, 20.0, "pass"),
-        (1.0, 90.0, 20.1, "fail"),
-        (0.0, 90.0, 90.0, "pass"),
-        (0.0, 90.0, 89.8, "fail"),
-        (0.0, 90.0, 89.95, "pass"),
-        (1.0, 90.0, None, "not_applicable"),
-    ],
-)
-def test_near_miss_clipped_returns_within_their_range(tiny_log, clip, raw, clipped, status):
-    games(tiny_log, 1, config={"reward_clip": clip}, return_raw=raw, return_clipped=clipped)
-    result = result_of(tiny_log, "clipped_return_wrong")
-    assert result.status == status
-    if clipped == 20.1:
-        assert said(result).endswith("where rewards are clipped to [-1.0, 1.0], 20.0 at most")
 
 
 # --- episodes_overlap and episodes_out_of_order ------------------------------------------------

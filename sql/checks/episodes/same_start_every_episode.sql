@@ -21,8 +21,9 @@
 -- assumes: seeds are drawn from at least 2^31 numbers; all environments of a run are the same game
 -- cites: Farama-Foundation/Gymnasium#1468
 
+-- DISTINCT: a line that stands in the log twice is no second episode.
 WITH games AS (
-    SELECT run_id, env_index, seed, first_obs_hash
+    SELECT DISTINCT run_id, env_index, start_step, end_step, seed, first_obs_hash
     FROM episodes
     WHERE phase = 'train' AND env_index IS NOT NULL
 ),
