@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rlaudit.cli.output import Output, Wait, destination, note, row_format
+from rlaudit.errors import NotALogError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rlaudit.store import Log
 
 
 def sql(
     context: typer.Context,
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="An rlaudit log.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="An rlaudit log, or a history of audits (audit --record)."
+        ),
+    ],
     query: Annotated[
         str,
         typer.Argument(metavar="QUERY", help="SQL to run, or - to read it from standard input."),
@@ -56,13 +68,12 @@ def sql(
     """
     from rlaudit.auditing import query as run_query
     from rlaudit.render.rows import write_rows
-    from rlaudit.store import open_for_reading
 
     fmt = row_format(context, format_, output)
     text = sys.stdin.read() if query == "-" else query
     if limit is None:
         limit = 0 if output else 1000
-    with open_for_reading(source, wait=wait) as log:
+    with _log_or_history(source, wait) as log:
         if log.incomplete:
             note(f"warning: incomplete: {log.incomplete}")
         with run_query(log.con, text, timeout=timeout, limit=limit) as rows:
@@ -70,3 +81,20 @@ def sql(
                 write_rows(stream, rows.columns, rows, fmt)
             if rows.shown < rows.total:
                 note(f"showing {rows.shown:,} of {rows.total:,} rows (--limit 0 shows all)")
+
+
+@contextlib.contextmanager
+def _log_or_history(source: str, wait: float) -> Iterator[Log]:
+    """Open a log, or a file to which audits were recorded; its view is ``history``."""
+    from rlaudit.store import open_for_reading
+
+    with contextlib.ExitStack() as stack:
+        try:
+            log = stack.enter_context(open_for_reading(source, wait=wait))
+        except NotALogError:
+            other = open_for_reading(source, wait=wait, require_log=False)
+            log = stack.enter_context(other)
+            audits = "SELECT 1 FROM duckdb_views() WHERE view_name = 'audit_schema_version'"
+            if not log.con.sql(audits).fetchall():
+                raise
+        yield log

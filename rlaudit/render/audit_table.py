@@ -109,9 +109,8 @@ def _columns(result: CheckResult, rows: Sequence[dict[str, object]]) -> list[str
 def _write_rest(
     console: Console, source: SourceReport, finding: Finding, hidden: Sequence[str]
 ) -> None:
-    run = "" if finding.run_id is None else f" in run {finding.run_id}"
     if len(finding.examples) < finding.rows:
-        of = f"{len(finding.examples):,} of {count(finding.rows, 'row')}{run}"
+        of = f"{len(finding.examples):,} of {count(finding.rows, 'row')}"
         print_indented(console, f"showing {of}; all of them:")
         # Not wrapped, so that it can be copied.
         print_indented(console, _command(source, finding), wrap=False)

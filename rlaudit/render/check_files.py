@@ -6,12 +6,9 @@ import itertools
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from rich.padding import Padding
-from rich.text import Text
-
 from rlaudit.render.summary import count
-from rlaudit.render.terminal import console_for, plain_table, print_indented, print_line
-from rlaudit.render.values import json_text, printable
+from rlaudit.render.terminal import console_for, print_indented, print_line
+from rlaudit.render.values import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,20 +22,15 @@ def write_check_list(stream: TextIO, checks: Sequence[CheckFile]) -> None:
     """Write the checks under their families: name, severity and title."""
     console = console_for(stream)
     ordered = sorted(checks, key=lambda check: (check.family, check.name))
-    width = max((len(check.name) for check in ordered), default=0)
     for family, members in itertools.groupby(ordered, key=lambda check: check.family):
         print_line(console, family, "bold")
-        table = plain_table()
-        table.show_header = False
-        table.add_column(no_wrap=True, min_width=width)
-        table.add_column(no_wrap=True, min_width=len("warning"))
-        table.add_column()
-        for check in members:
-            style = "red" if check.severity == "error" else "yellow"
-            table.add_row(
-                Text(check.name), Text(check.severity, style), Text(printable(check.title))
-            )
-        console.print(Padding(table, (0, 0, 1, 2), expand=False))
+        found = list(members)
+        width = max(len(check.name) for check in found)
+        for check in found:
+            before = f"{check.name:<{width}}  {check.severity:<7}  "
+            style = "yellow" if check.severity == "warning" else ""
+            print_indented(console, f"{before}{check.title}", style, hang=len(before))
+        print_line(console)
     families = len({check.family for check in ordered})
     print_line(
         console,

@@ -6,6 +6,7 @@ nothing is wrapped or cut, whatever the width. Colours follow NO_COLOR, FORCE_CO
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -53,14 +54,16 @@ def print_indented(
 
     Those go ``hang`` further to the right than the first.
     """
-    line = Text(printable(text), style=style)
-    if not (wrap and console.file.isatty()):
-        console.print(Text(" " * indent) + line, soft_wrap=True)
-        return
-    width = max(console.width - indent - hang, 1)
-    for number, part in enumerate(line.wrap(console, width)):
-        part.rstrip()
-        console.print(Text(" " * (indent + (hang if number else 0))) + part)
+    lines = [" " * indent + printable(text)]
+    if wrap and console.file.isatty():
+        lines = textwrap.wrap(
+            lines[0],
+            width=console.width,
+            subsequent_indent=" " * (indent + hang),
+            break_on_hyphens=False,
+        )
+    for line in lines:
+        console.print(Text(line, style=style), soft_wrap=True)
 
 
 def print_sample(

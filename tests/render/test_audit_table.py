@@ -55,7 +55,7 @@ def test_a_finding_says_all_that_one_needs():
     assert lines[6].split() == ["update_id", "batch_index", "obsolete_in", "copies", "transitions"]
     assert [line.split()[1] for line in lines[7:9]] == ["3", "4"]
     assert lines[9:11] == [
-        "  showing 2 of 120 rows in run r1; all of them:",
+        "  showing 2 of 120 rows; all of them:",
         "  rlaudit audit a.duckdb --select duplicate_samples --limit 0 --run r1",
     ]
     assert lines[11].startswith("  why it matters: a sample row that is counted twice")
