@@ -83,7 +83,9 @@ def report(audited: Sequence[Audited], *, missing: Sequence[str], planned: int) 
     )
     lines = [outcome, ""]
     if missing:
-        lines += [f"Not made, or ended in an error: {', '.join(missing)}.", ""]
+        more = ", ..." if len(missing) > 10 else ""
+        named = ", ".join(missing[:10]) + more
+        lines += [f"{len(missing)} logs not made, or ended in an error: {named}.", ""]
     lines += [f"- error: {error}" for error in errors]
     if alarms:
         lines += ["", "| run | check | rows | diagnosis |", "| --- | --- | --- | --- |"]

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from dataclasses import asdict
@@ -18,8 +19,8 @@ import pytest
 import torch
 
 from rlaudit.record import Recorder
+from rlaudit.train import resume_training, run_training
 from rlaudit.train import run as run_module
-from rlaudit.train import run_training
 
 FOLDER = Path(__file__).resolve().parent
 sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
@@ -30,15 +31,19 @@ if TYPE_CHECKING:
 
     from plan import Trial
 
-    from rlaudit.train import Progress
+    from rlaudit.train import Progress, Summary
+
+    _Train = Callable[..., Summary]
 
 # A run of a few seconds that is killed must have been written by then.
 _FLUSH_SECONDS = 0.2
+# Of a run that is resumed; the first comes before any run of the plan is stopped.
+_CHECKPOINTS = 5
 _KILLED = """
 import sys
 sys.path[:0] = {path!r}
 from trials import kill_yourself
-kill_yourself({set_name!r}, {name!r}, {log!r})
+kill_yourself({set_name!r}, {name!r}, {log!r}, {checkpoints!r})
 """
 
 
@@ -67,21 +72,47 @@ def make_log(folder: Path, trials: Sequence[Trial]) -> dict[str, Any]:
 
 
 def carry_out(trial: Trial, log_path: Path) -> None:
-    """Make one run of the plan."""
-    stop_at = int(trial.part * trial.settings["steps"])
-    if trial.course == "whole":
-        _train(trial, log_path)
-    elif trial.course == "interrupted":
-        _train(trial, log_path, at=stop_at, then=_interrupt)
-    elif trial.course == "killed":
-        _train_and_kill(trial, log_path)
-    else:
-        raise NotImplementedError(f"{trial.course}: runs cannot be resumed yet")
+    """Make one run of the plan, to its end or to where the plan leaves it."""
+    with tempfile.TemporaryDirectory() as made:
+        checkpoints = Path(made)
+        stop_at = int(trial.part * trial.settings["steps"])
+        if trial.course == "whole":
+            _drive(_beginning(trial, log_path))
+        elif trial.course == "interrupted":
+            _drive(_beginning(trial, log_path), at=stop_at, then=_interrupt)
+        elif trial.course == "killed":
+            _train_and_kill(trial, log_path, checkpoints)
+        elif trial.course == "resumed":
+            _drive(_beginning(trial, log_path, checkpoints), at=stop_at, then=_interrupt)
+            _drive(_rest(trial, log_path, checkpoints))
+        elif trial.course == "resumed-twice":
+            _drive(_beginning(trial, log_path, checkpoints), at=stop_at // 2, then=_interrupt)
+            _drive(_rest(trial, log_path, checkpoints), at=stop_at, then=_interrupt)
+            _drive(_rest(trial, log_path, checkpoints))
+        else:
+            _train_and_kill(trial, log_path, checkpoints)
+            _drive(_rest(trial, log_path, checkpoints))
 
 
-def _train(
-    trial: Trial,
-    log_path: Path,
+def _beginning(trial: Trial, log_path: Path, checkpoints: Path | None = None) -> _Train:
+    every = trial.settings["steps"] // _CHECKPOINTS if checkpoints else 0
+    return functools.partial(
+        run_training,
+        config_of(trial.settings),
+        log_path,
+        name=trial.name,
+        run_id=trial.name,
+        checkpoint_every=every,
+        checkpoints=checkpoints,
+    )
+
+
+def _rest(trial: Trial, log_path: Path, checkpoints: Path) -> _Train:
+    return functools.partial(resume_training, trial.name, log_path, checkpoints=checkpoints)
+
+
+def _drive(
+    train: _Train,
     *,
     at: int | None = None,
     then: Callable[[], None] = lambda: None,
@@ -104,13 +135,7 @@ def _train(
             monkeypatch.setattr(run_module, "SECONDS_BETWEEN_REPORTS", 0.0)
             recorder = functools.partial(Recorder, flush_seconds=flush_seconds)
             monkeypatch.setattr(run_module, "Recorder", recorder)
-        run_training(
-            config_of(trial.settings),
-            log_path,
-            name=trial.name,
-            run_id=trial.name,
-            on_progress=on_progress,
-        )
+        train(on_progress=on_progress)
     if pending:
         raise RuntimeError(f"the run ended before step {pending[0]}")
 
@@ -119,13 +144,14 @@ def _interrupt() -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-def _train_and_kill(trial: Trial, log_path: Path) -> None:
+def _train_and_kill(trial: Trial, log_path: Path, checkpoints: Path) -> None:
     """Train in a process of its own, which ends itself as ``kill -9`` does."""
     program = _KILLED.format(
         path=[str(FOLDER), str(FOLDER.parent)],
         set_name=trial.name.rpartition("-")[0],
         name=trial.name,
         log=str(log_path),
+        checkpoints=str(checkpoints),
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
@@ -136,15 +162,14 @@ def _train_and_kill(trial: Trial, log_path: Path) -> None:
         )
 
 
-def kill_yourself(set_name: str, name: str, log: str) -> None:
+def kill_yourself(set_name: str, name: str, log: str, checkpoints: str) -> None:
     """Carry out one run of the plan up to its part, and die."""
     from plan import trials  # noqa: PLC0415 - the path is known only now
 
     torch.set_num_threads(1)
     trial = next(trial for trial in trials(set_name) if trial.name == name)
-    _train(
-        trial,
-        Path(log),
+    _drive(
+        _beginning(trial, Path(log), Path(checkpoints)),
         at=int(trial.part * trial.settings["steps"]),
         then=lambda: os.kill(os.getpid(), signal.SIGKILL),
         flush_seconds=_FLUSH_SECONDS,
