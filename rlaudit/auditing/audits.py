@@ -12,7 +12,7 @@ import duckdb
 
 from rlaudit.auditing.baseline import apply_baseline, read_baseline
 from rlaudit.auditing.checks import run_checks
-from rlaudit.auditing.failures import first_line
+from rlaudit.auditing.failures import first_line, interruptible
 from rlaudit.auditing.history import read_earlier, record_audit
 from rlaudit.auditing.looks import at_look
 from rlaudit.auditing.results import AuditReport, SourceReport
@@ -139,7 +139,11 @@ def audit_log(
     """
     name, path = str(source), Path(source).absolute()
     try:
-        with open_for_reading(path, wait=wait) as log, _bounded(log.con, memory_limit, threads):
+        with (
+            interruptible(),
+            open_for_reading(path, wait=wait) as log,
+            _bounded(log.con, memory_limit, threads),
+        ):
             results = run_checks(
                 log.con,
                 at_look(checks, look),
@@ -197,7 +201,9 @@ def _problems(results: Sequence[CheckResult], source: str) -> tuple[Problem, ...
     failed: dict[str, Problem] = {}
     for result in results:
         if result.problem is not None:
-            failed.setdefault(str(result.problem), result.problem)
+            # A damaged log fails every check, each at another byte.
+            key = str(result.problem) if result.problem.path else source
+            failed.setdefault(key, result.problem)
     if results and all(result.status == "not_applicable" for result in results):
         reason = Counter(result.message for result in results).most_common(1)[0][0]
         failed[""] = Problem(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from rlaudit.auditing.diagnosis import fill
-from rlaudit.auditing.failures import file_error
+from rlaudit.auditing.failures import damage, file_error
 from rlaudit.auditing.incremental import NewRows, merged
 from rlaudit.auditing.results import CheckResult, Finding
 from rlaudit.auditing.scope import Scope
@@ -111,8 +111,7 @@ def _run(work: _Work, check: CheckFile) -> CheckResult:
         rows = work.scope.rows(check, check.reads[0], judged.runs)
         groups = _groups(check, work.scope, judged.runs, found.copies)
     except (duckdb.Error, RlauditError) as error:
-        own = file_error(check.path, error) if isinstance(error, duckdb.Error) else error
-        problem = Problem.of(own, check=check.name, source=work.source)
+        problem = _problem(work, check, error)
         return CheckResult(check, "error", message=str(problem), problem=problem)
     return CheckResult(
         check,
@@ -124,6 +123,13 @@ def _run(work: _Work, check: CheckFile) -> CheckResult:
         findings=found.findings,
         message=judged.message,
     )
+
+
+def _problem(work: _Work, check: CheckFile, error: duckdb.Error | RlauditError) -> Problem:
+    if isinstance(error, duckdb.Error) and (damaged := damage(work.con, error)):
+        return Problem.of(damaged, source=work.source)
+    own = file_error(check.path, error) if isinstance(error, duckdb.Error) else error
+    return Problem.of(own, check=check.name, source=work.source)
 
 
 def _judge(work: _Work, check: CheckFile, runs: list[str | None]) -> _Found:

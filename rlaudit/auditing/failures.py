@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from rlaudit.errors import SqlFileError
+from rlaudit.store import error_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
-    import duckdb
+    from duckdb import DuckDBPyConnection
+
+    from rlaudit.errors import RlauditError
 
 _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 _OFFERS = ("Did you mean", "Candidate bindings")
@@ -31,6 +38,28 @@ def file_error(path: Path, error: duckdb.Error, *, binding: bool = False) -> Sql
     )
 
 
+def damage(con: DuckDBPyConnection, error: duckdb.Error) -> RlauditError | None:
+    """Return ``error`` as one of the attached log if it is the log that cannot be read."""
+    if not isinstance(error, duckdb.IOException):
+        return None
+    query = "SELECT path FROM duckdb_databases() WHERE path IS NOT NULL"
+    for (path,) in con.execute(query).fetchall():
+        if path in str(error):
+            return error_of(Path(path), error, writing=False)
+    return None
+
+
 def first_line(error: Exception) -> str:
     """Return the first line of DuckDB's message, which says what is wrong."""
     return str(error).strip().splitlines()[0]
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C during a query be a KeyboardInterrupt; DuckDB makes a RuntimeError of it."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            raise error.__cause__ from error
+        raise

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from rlaudit.auditing.failures import file_error
+from rlaudit.auditing.failures import damage, file_error
 from rlaudit.auditing.scripts import tables_needed
-from rlaudit.errors import SqlFileError
+from rlaudit.errors import RlauditError
 from rlaudit.sqlfiles import load_shared, verify_statement
 
 if TYPE_CHECKING:
@@ -27,17 +27,17 @@ class SharedTables:
         self._run = run
         self._files = load_shared()
         self._built: set[str] = set()
-        self._failed: dict[str, SqlFileError] = {}
+        self._failed: dict[str, RlauditError] = {}
 
     def build_for(self, check: CheckFile) -> None:
-        """Build what ``check`` needs; :class:`SqlFileError` if a shared file fails."""
+        """Build what ``check`` needs; :class:`RlauditError` if a shared file fails."""
         for file in tables_needed(check, self._files):
             if file.name in self._built:
                 continue
             if file.name not in self._failed:
                 try:
                     self._create(file)
-                except SqlFileError as error:
+                except RlauditError as error:
                     # Not tried again for the next check: it may have taken all the memory.
                     self._failed[file.name] = error
                     raise
@@ -66,4 +66,4 @@ class SharedTables:
                 [] if self._run is None else [self._run],
             )
         except duckdb.Error as error:
-            raise file_error(file.path, error) from error
+            raise damage(self._con, error) or file_error(file.path, error) from error

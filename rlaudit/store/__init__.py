@@ -8,6 +8,7 @@ open through DuckDB: POSIX then drops the process's lock on it.
 from __future__ import annotations
 
 from rlaudit.store.connect import Patience, attach_for_reading, open_for_writing
+from rlaudit.store.failures import error_of
 from rlaudit.store.log import Log, open_for_reading
 from rlaudit.store.runs import RunState, RunSummary, list_runs, pid_alive, run_state
 from rlaudit.store.schema import SCHEMA_VERSION, TABLES, Layout, current_name, table_columns
@@ -22,6 +23,7 @@ __all__ = [
     "RunSummary",
     "attach_for_reading",
     "current_name",
+    "error_of",
     "list_runs",
     "open_for_reading",
     "open_for_writing",
