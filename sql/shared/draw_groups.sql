@@ -16,8 +16,8 @@ WITH draws AS (
         (s.batch_index < r.last_position) IS NOT TRUE AS is_last,
         s.priority::DOUBLE AS priority,
         s.priority_new::DOUBLE AS priority_new,
-        CASE WHEN s.priority > 0 THEN floor(2 * log2(s.priority))::INTEGER END AS old_bucket,
-        CASE WHEN s.priority_new > 0 THEN floor(2 * log2(s.priority_new))::INTEGER END
+        CASE WHEN s.priority > 0 THEN try_cast(floor(2 * log2(s.priority)) AS INTEGER) END AS old_bucket,
+        CASE WHEN s.priority_new > 0 THEN try_cast(floor(2 * log2(s.priority_new)) AS INTEGER) END
             AS new_bucket,
         c.eighth,
         (s.transition_id - c.first_id) // c.block AS cohort,

@@ -25,14 +25,14 @@ WITH by_priority AS (
         UNION ALL
         SELECT
             run_id,
-            CASE WHEN last_priority > 0 THEN floor(2 * log2(last_priority::FLOAT))::INTEGER END,
+            CASE WHEN last_priority > 0 THEN try_cast(floor(2 * log2(last_priority::FLOAT)) AS INTEGER) END,
             0,
             last_priority * clock_out
         FROM shared.transition_lives
         UNION ALL
         SELECT
             run_id,
-            CASE WHEN first_priority > 0 THEN floor(2 * log2(first_priority::FLOAT))::INTEGER END,
+            CASE WHEN first_priority > 0 THEN try_cast(floor(2 * log2(first_priority::FLOAT)) AS INTEGER) END,
             0,
             -first_priority * clock_in
         FROM shared.transition_lives

@@ -51,7 +51,7 @@ followed AS (
 grouped AS (
     SELECT
         run_id,
-        floor(2 * log2(priority))::INTEGER AS bucket,
+        try_cast(floor(2 * log2(priority)) AS INTEGER) AS bucket,
         coalesce(sum(draws_next) FILTER (clock_next <= clock_later), 0)::DOUBLE AS observed,
         greatest(
             sum(priority * (least(coalesce(clock_next, clock_later), clock_later) - clock)),

@@ -109,7 +109,8 @@ batches AS (
     FROM draws
     GROUP BY batch
 )
--- ordinal counts the updates in the log. complete: no update and no draw up to this one is missing from the log. Ids count from 0 or 1.
+-- ordinal counts the updates in the log. complete: no update and no draw up to this one is missing
+-- from it. Ids count from 0 or 1.
 SELECT
     steps.*,
     batches.* EXCLUDE (batch),

@@ -9,11 +9,12 @@
 --     updates.capacity, samples.priority_new
 -- diagnosis: transition {transition_id} entered with priority {priority}, outside of {lowest} to
 --     {highest}: {cause} ({found} transitions)
--- why: a new transition enters at the top so that it is seen soon, whatever its error. Below the top
---     it may wait for long or be overwritten unseen; far above it, the weights of first draws vanish.
+-- why: a new transition enters at the top so that it is seen soon, whatever its error. Below the
+--     top it may wait for long or be overwritten unseen; far above it, the weights of first draws
+--     vanish.
 -- assumes: a transition is stored after the write-backs of all updates that could not draw it yet.
---     The largest leaf alive is not recomputed but bounded: it is no less than any leaf that the last
---     update wrote and that is still stored, and than what entered since; no more than 1 or
+--     The largest leaf alive is not recomputed but bounded: it is no less than any leaf that the
+--     last update wrote and that is still stored, and than what entered since; no more than 1 or
 --     any priority ever written.
 -- threshold: 4 * 2^-24 of the bounds: float32 renderings of one leaf.
 -- cites: ray-project/ray#11750 and #2929 (enter at 1 or at their own error), pytorch/rl#2210 and
@@ -109,8 +110,8 @@ SELECT
     CASE
         WHEN isnan(priority) THEN 'it is not a number'
         WHEN priority > highest
-            THEN 'no priority that large was ever written, so the initial maximum is far above real '
-                || 'errors and the weight of its first draw next to nothing'
+            THEN 'no priority that large was ever written, so the initial maximum is far above '
+                || 'real errors and the weight of its first draw next to nothing'
         WHEN priority = 1 THEN 'new transitions enter at 1 and not at the largest leaf alive'
         ELSE 'a larger leaf was written just before and is still stored'
     END AS cause

@@ -5,8 +5,8 @@
 -- grain: run_id
 -- groups: runs
 -- needs: sampled_batches
--- diagnosis: update {first_update} is the first with a {quantity} of {value} ({where_found}): {wrong} of
---     {updates} updates have such a figure, and the run did {later} more after it
+-- diagnosis: update {first_update} is the first with a {quantity} of {value} ({where_found}):
+--     {wrong} of {updates} updates have such a figure, and the run did {later} more after it
 -- why: one priority that is not a number makes every sum above it one, so that all draws go to one
 --     slot, or past the last one; and a network that has learned from a NaN is lost.
 -- cites: MorvanZhou/Reinforcement-learning-with-tensorflow#54, google-research/seed_rl#27

@@ -7,8 +7,8 @@
 -- needs: run_settings, sampled_batches
 -- requires: config.prioritized = true, samples.priority
 -- params: least_redraws BIGINT = 100
--- diagnosis: all {draws} draws show priority {priority}, {redraws} of them of transitions that had been
---     drawn before: {cause}
+-- diagnosis: all {draws} draws show priority {priority}, {redraws} of them of transitions that had
+--     been drawn before: {cause}
 -- why: the run calls itself prioritized and draws uniformly; comparisons that credit priorities
 --     credit nothing.
 -- assumes: an alpha of 0, where the config states it, is meant, and gives equal priorities.
@@ -17,13 +17,17 @@
 -- cites: ShangtongZhang/DeepRL#85, higgsfield/RL-Adventure#11
 
 WITH suspects AS (
-    SELECT run_id, min(smallest_priority) AS priority, sum(draws) AS draws, count(largest_new) AS written
+    SELECT
+        run_id,
+        min(smallest_priority) AS priority,
+        sum(draws) AS draws,
+        count(largest_new) AS written
     FROM shared.sampled_batches
     GROUP BY run_id
     HAVING min(smallest_priority) = max(largest_priority)
 ),
 drawn AS (
-    SELECT run_id, transition_id, count(DISTINCT update_id) AS updates, max(priority_new) AS last_new
+    SELECT run_id, transition_id, count(DISTINCT update_id) AS updates
     FROM samples
     SEMI JOIN suspects USING (run_id)
     GROUP BY run_id, transition_id

@@ -6,17 +6,18 @@
 -- groups: samples
 -- needs: run_settings, histories, priority_gaps, sampled_batches
 -- requires: samples.priority, samples.priority_new
--- diagnosis: update {update_id} drew transition {transition_id} (batch position {batch_index}) with
---     priority {priority}, where {last_write} had left {expected}: {cause} ({found} such draws)
+-- diagnosis: update {update_id} drew transition {transition_id} (batch position {batch_index})
+--     with priority {priority}, where {last_write} had left {expected}: {cause} ({found} such
+--     draws)
 -- why: draws follow the priorities that the tree holds, and learning believes that they are those
 --     of the last errors. A write that is lost, late, done twice or done to another slot makes the
 --     replay dwell on the wrong transitions, and no loss curve shows it.
 -- assumes: update ids are consecutive, and priorities are written before the next batch is drawn.
 --     Where updates between two draws are missing from the log nothing is concluded from them.
 -- threshold: 4 * 2^-24 of the priority: two float32 renderings of one leaf.
--- cites: Schaul et al. 2016, Algorithm 1, lines 11 and 12; vwxyzjn/cleanrl#511, ray-project/ray#6534
---     and pytorch/rl#4041 (written to a slot that was filled anew), ShangtongZhang/DeepRL#85 (not
---     written)
+-- cites: Schaul et al. 2016, Algorithm 1, lines 11 and 12; vwxyzjn/cleanrl#511,
+--     ray-project/ray#6534 and pytorch/rl#4041 (written to a slot that was filled anew),
+--     ShangtongZhang/DeepRL#85 (not written)
 
 -- What another draw wrote is looked for in the first thousand rows of a run: those are the ones
 -- that are shown.
@@ -24,7 +25,6 @@ WITH gaps AS MATERIALIZED (
     SELECT
         g.*,
         now.segment_id,
-        now.ordinal,
         row_number() OVER (PARTITION BY g.run_id ORDER BY g.update_id, g.batch_index) AS place
     FROM shared.priority_gaps AS g
     JOIN shared.sampled_batches AS now ON now.history = g.history AND now.update_id = g.update_id
@@ -53,6 +53,11 @@ writers AS (
     JOIN wanted AS w ON w.history = h.history AND w.priority = s.priority_new
     GROUP BY w.history, w.priority
 ),
+resumes AS (
+    SELECT run_id, segment_id, resume_update_id, resume_transition_id
+    FROM segments
+    WHERE resumed_from IS NOT NULL
+),
 settings AS (
     SELECT run_id, TRY_CAST(config ->> '$.alpha' AS DOUBLE) AS alpha FROM shared.run_settings
 )
@@ -79,15 +84,23 @@ SELECT
         WHEN isnan(g.priority) THEN 'it is not a number'
         WHEN g.last_update_id = g.update_id
             THEN 'copies in one batch are drawn before any of them is written'
+        WHEN coalesce(
+            g.last_update_id <= r.resume_update_id, g.transition_id <= r.resume_transition_id
+        )
+            THEN 'the run was resumed in between, and what it resumed from had another priority'
         WHEN g.priority = g.priority_before
             THEN 'it is what it was before that write, '
-                || (g.update_id - g.last_update_id)
-                || ' updates ago: update_priorities lost the write, or it comes late'
+                || if(
+                    g.update_id = g.last_update_id + 1,
+                    'one update',
+                    (g.update_id - g.last_update_id) || ' updates'
+                )
+                || ' ago: update_priorities lost the write, or it comes late'
         WHEN w.transition_id = g.transition_id AND w.update_id < g.update_id
             THEN 'it is what update ' || w.update_id || ' had left: an old value came back'
         WHEN w.update_id = g.last_update_id
             THEN 'that update wrote it to transition ' || w.transition_id
-                || ' of the same batch: update_priorities pairs slots with errors of other positions'
+                || ' of the same batch: update_priorities pairs slots with errors of others'
         WHEN w.update_id < g.update_id AND w.writes = 1
             THEN 'update ' || w.update_id || ' wrote that value to transition ' || w.transition_id
                 || ': update_priorities hit another slot'
@@ -104,3 +117,5 @@ SELECT
 FROM gaps AS g
 LEFT JOIN writers AS w ON w.history = g.history AND w.priority = g.priority
 LEFT JOIN settings AS s ON s.run_id = g.run_id
+LEFT JOIN resumes AS r
+    ON r.run_id = g.run_id AND r.segment_id IS NOT DISTINCT FROM g.segment_id

@@ -8,8 +8,9 @@
 -- diagnosis: at update {update_id} the priority total is {priority_total} and the leaves add up to
 --     {leaf_sum}: they differ by {relative} of it, where sums that are recomputed from their
 --     children stay within {bound} ({found} of the updates that give a leaf sum)
--- why: probabilities are priorities over this total. A total that is adjusted by differences drifts
---     from the leaves without bound, and draws then miss the end of the tree or fall past it.
+-- why: probabilities are priorities over this total. A total that is adjusted by differences
+--     drifts from the leaves without bound, and draws then miss the end of the tree or fall past
+--     it.
 -- threshold: 2 u (log2(capacity) + 1), u = 2^-24: a float32 tree whose nodes are sums of their
 --     children is within log2(N) u, and a sum of the leaves in float32 by halves as well. An
 --     incremental float32 tree drifts by about sqrt(writes) u / 2, 2e-5 after 600,000 writes.

@@ -6,10 +6,10 @@
 -- groups: runs
 -- needs: run_settings
 -- requires: config.alpha, updates.alpha
--- diagnosis: alpha is {found_alpha} in {wrong} of {updates} updates, from update {first_update} on; the
---     config says {alpha}
--- why: with another exponent the replay prefers large errors more or less sharply than the settings
---     say, and a comparison of runs compares something else.
+-- diagnosis: alpha is {found_alpha} in {wrong} of {updates} updates, from update {first_update}
+--     on; the config says {alpha}
+-- why: with another exponent the replay prefers large errors more or less sharply than the
+--     settings say, and a comparison of runs compares something else.
 -- threshold: 2^-24 of the setting, the rounding to float32.
 -- cites: chainer/chainerrl#567 and #465 (a setting that is ignored)
 

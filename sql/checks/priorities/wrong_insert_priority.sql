@@ -5,20 +5,21 @@
 -- grain: run_id, transition_id
 -- groups: transitions = transitions
 -- needs: histories, sampled_batches
--- requires: config.insert_priority = running-max, transitions.priority, updates.last_transition_id,
---     samples.priority_new
--- diagnosis: transition {transition_id} entered with priority {priority}, where the largest priority
---     written until then, or 1, was {expected}: {cause} ({found} transitions)
--- why: a new transition enters at the top so that it is seen soon, whatever its error. Below the top
---     it may wait for long or be overwritten unseen; far above it, the weights of first draws vanish.
+-- requires: config.insert_priority = running-max, transitions.priority,
+--     updates.last_transition_id, samples.priority_new
+-- diagnosis: transition {transition_id} entered with priority {priority}, where the largest
+--     priority written until then, or 1, was {expected}: {cause} ({found} transitions)
+-- why: a new transition enters at the top so that it is seen soon, whatever its error. Below the
+--     top it may wait for long or be overwritten unseen; far above it, the weights of first draws
+--     vanish.
 -- assumes: a transition is stored after the write-backs of all updates that could not draw it yet.
 --     The maximum starts at 1, and may fall below 1 at the first write. Where an update is missing
 --     from the log nothing is concluded from there on.
 -- threshold: u (21 + 3 abs(ln expected)) of the expected value, u = 2^-24: a trainer may keep the
 --     largest error and apply the exponent anew.
--- cites: Schaul et al. 2016, Algorithm 1, line 6; ray-project/ray#11750 and #2929, y-kamiya 3ddcebe
---     (enter at 1 or at their own error), pytorch/rl#2210 and #2215 (initial maximum far above real
---     errors), dopamine's JAX sum tree (maximum lost on resume)
+-- cites: Schaul et al. 2016, Algorithm 1, line 6; ray-project/ray#11750 and #2929, y-kamiya
+--     3ddcebe (enter at 1 or at their own error), pytorch/rl#2210 and #2215 (initial maximum far
+--     above real errors), dopamine's JAX sum tree (maximum lost on resume)
 
 WITH written AS (
     SELECT
@@ -94,14 +95,15 @@ SELECT
     CASE
         WHEN isnan(w.priority) THEN 'it is not a number'
         WHEN w.priority > w.expected
-            THEN 'no priority that large was ever written, so the initial maximum is far above real '
-                || 'errors and the weight of its first draw next to nothing'
+            THEN 'no priority that large was ever written, so the initial maximum is far above '
+                || 'real errors and the weight of its first draw next to nothing'
         WHEN r.resumed AND f.segment_id = w.segment_id
             AND (w.priority = 1 OR w.priority = w.expected_of_segment)
             THEN 'the running maximum was lost on resume'
         WHEN w.priority = 1 THEN 'new transitions enter at 1 and not at the maximum'
         WHEN g.different > 1
-            THEN 'others stored with it have other priorities, so each enters at an error of its own'
+            THEN 'others stored with it have other priorities, so each enters at an error of its '
+                || 'own'
         ELSE 'the replay forgot its largest priority'
     END AS cause
 FROM wrong AS w

@@ -8,10 +8,11 @@
 -- requires: config.insert_priority = running-max, updates.max_priority, samples.priority_new
 -- diagnosis: update {update_id} logs the maximum priority {max_priority}, where the largest
 --     priority that the updates before it wrote, or 1, is {expected} ({found} updates)
--- why: new transitions enter with this figure; one that falls or is off says that the replay forgot
---     its maximum, lost it on resume, or counts errors that were never written.
+-- why: new transitions enter with this figure; one that falls or is off says that the replay
+--     forgot its maximum, lost it on resume, or counts errors that were never written.
 -- assumes: the maximum is the one before the update's own write-back, starts at 1, and may fall
---     below 1 at the first write. Nothing is concluded after an update that is missing from the log.
+--     below 1 at the first write. Nothing is concluded after an update that is missing from the
+--     log.
 -- threshold: u (21 + 3 abs(ln expected)) of the expected value, u = 2^-24: a trainer may keep the
 --     largest error and apply the exponent anew.
 -- cites: Schaul et al. 2016, Algorithm 1, line 6; dopamine's JAX sum tree (lost on resume)

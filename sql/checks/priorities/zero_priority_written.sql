@@ -6,8 +6,8 @@
 -- groups: samples
 -- needs: run_settings, sampled_batches
 -- requires: samples.priority_new
--- diagnosis: update {update_id} wrote priority 0 for transition {transition_id} (TD error {td_error},
---     epsilon {epsilon}), which no draw can reach again ({found} such writes)
+-- diagnosis: update {update_id} wrote priority 0 for transition {transition_id} (TD error
+--     {td_error}, epsilon {epsilon}), which no draw can reach again ({found} such writes)
 -- why: a transition of priority 0 is dead while it lies in the replay. Epsilon is there to prevent
 --     it; priorities that are kept as whole numbers bring it about all the same.
 -- assumes: epsilon 0, where the config states it, is meant, and an error of 0 then gives 0.

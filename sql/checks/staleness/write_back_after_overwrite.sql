@@ -6,9 +6,9 @@
 -- groups: samples
 -- needs: sampled_batches
 -- requires: samples.generation, samples.generation_written
--- diagnosis: update {update_id} drew transition {transition_id} from generation {generation} of slot
---     {slot}, and its priority {priority_new} was written to generation {generation_written}: {cause}
---     ({found} such writes)
+-- diagnosis: update {update_id} drew transition {transition_id} from generation {generation} of
+--     slot {slot}, and its priority {priority_new} was written to generation {generation_written}:
+--     {cause} ({found} such writes)
 -- why: the transition that lies in the slot now gets the error of one that is gone, and loses the
 --     high priority that new transitions enter with.
 -- incremental: update_id

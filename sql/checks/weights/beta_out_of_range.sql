@@ -6,8 +6,8 @@
 -- groups: runs
 -- needs: run_settings, sampled_batches
 -- requires: updates.beta
--- diagnosis: beta {what} at update {first_update} (from {beta_before} to {beta}), and in {wrong} of
---     {updates} updates
+-- diagnosis: beta {what} at update {first_update} (from {beta_before} to {beta}), and in {wrong}
+--     of {updates} updates
 -- why: weights of a beta beyond 1 turn the preference of the draws upside down, and a beta that
 --     falls back, on resume for example, brings a bias back that was already taken away.
 -- assumes: a beta that falls is wrong only where the config anneals it, to 1.

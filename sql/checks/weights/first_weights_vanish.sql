@@ -6,23 +6,24 @@
 -- groups: runs
 -- needs: sampled_batches
 -- requires: config.importance_sampling = true, samples.weight, samples.priority
--- params: least_mean DOUBLE = 1e-4
--- diagnosis: the {transitions} transitions that were drawn have a mean weight of {mean_first} at their
---     first draw and of {mean_later} after it: their insert priority, {first_priority} on average, is
---     {ratio} times the mean of what was written back
+-- params: least_median DOUBLE = 1e-4
+-- diagnosis: the {transitions} transitions that were drawn have a median weight of {median_first}
+--     at their first draw and a mean weight of {mean_later} after it: their insert priority,
+--     {first_priority} on average, is {ratio} times the mean of what was written back
 -- why: new transitions enter with the largest priority. If that is orders of magnitude above real
 --     errors, their first draws, which are most of what is drawn for long, teach nothing.
 -- assumes: a run that draws only new transitions is not judged.
--- threshold: a mean of 1e-4, at least 100 first draws. In sound runs it is 0.05 to 0.14; an initial
---     maximum of 1e8 times the errors gives (1e8)^-beta, 1e-8 at beta 1 and 6e-4 at beta 0.4.
+-- threshold: a median of 1e-4, at least 100 first draws. In sound runs it is 0.02 to 0.1; an
+--     initial maximum of 1e8 times the errors gives (1e8)^-beta, 1e-8 at beta 1 and 6e-4 at beta
+--     0.4. A mean would hide it: while all that is drawn is new, the weights are 1.
 -- cites: pytorch/rl#2210 and #2215
 
--- A mean that small has a weight that small in it.
+-- A median that small has a weight that small in it.
 WITH suspects AS (
     SELECT run_id
     FROM shared.sampled_batches
     GROUP BY run_id
-    HAVING min(smallest_weight) < getvariable('least_mean')
+    HAVING min(smallest_weight) < getvariable('least_median')
 ),
 firsts AS (
     SELECT
@@ -41,10 +42,10 @@ firsts AS (
 SELECT
     run_id,
     count(*) AS transitions,
-    avg(weight) AS mean_first,
+    median(weight) AS median_first,
     (sum(all_weights) - sum(weight)) / nullif(sum(draws) - count(*), 0) AS mean_later,
     avg(priority) AS first_priority,
     avg(priority) / nullif(sum(all_new) / sum(draws), 0) AS ratio
 FROM firsts
 GROUP BY run_id
-HAVING count(*) >= 100 AND sum(draws) > count(*) AND avg(weight) < getvariable('least_mean')
+HAVING count(*) >= 100 AND sum(draws) > count(*) AND median(weight) < getvariable('least_median')

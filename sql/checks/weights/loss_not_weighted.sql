@@ -7,16 +7,16 @@
 -- needs: run_settings, sampled_batches
 -- requires: config.loss = huber | squared | abs | cross-entropy, samples.weight, samples.td_error,
 --     updates.loss
--- diagnosis: update {update_id} logs the loss {loss}, where its weights and TD errors give {expected}:
---     {cause} ({found} updates)
+-- diagnosis: update {update_id} logs the loss {loss}, where its weights and TD errors give
+--     {expected}: {cause} ({found} updates)
 -- why: weights that are computed and logged but do not multiply the loss correct nothing; the run
 --     learns with the bias of prioritized draws and its log says otherwise.
--- assumes: the loss is the mean over the batch, and td_error is what the loss is a function of. The
---     cross-entropy is the logged KL divergence plus the entropy of the target, which is not in the
---     log and is between 0 and the logarithm of the number of atoms: there a loss is wrong only
---     outside of these bounds.
--- threshold: (draws + 6) 2^-24 of the sum: a float32 sum of as many terms that are not negative, in any
---     order, the products and the division.
+-- assumes: the loss is the mean over the batch, and td_error is what the loss is a function of.
+--     The cross-entropy is the logged KL divergence plus the entropy of the target, which is not
+--     in the log and is between 0 and the logarithm of the number of atoms: there a loss is wrong
+--     only outside of these bounds.
+-- threshold: (draws + 6) 2^-24 of the sum: a float32 sum of as many terms that are not negative,
+--     in any order, the products and the division.
 -- incremental: update_id
 -- cites: Schaul et al. 2016, Algorithm 1, line 13; tensorforce/tensorforce#267
 
@@ -73,7 +73,8 @@ SELECT
                 [
                     {
                         'value': plain_lowest,
-                        'cause': 'it is the mean without the weights, which do not multiply the loss'
+                        'cause':
+                            'it is the mean without the weights, which do not multiply the loss'
                     },
                     {'value': lowest * draws, 'cause': 'it is the sum and not the mean'},
                     {

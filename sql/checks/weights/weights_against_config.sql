@@ -8,7 +8,8 @@
 -- requires: config.importance_sampling = false, samples.weight
 -- diagnosis: {wrong} of {updates} updates have weights other than 1, from update {first_update} on
 --     ({smallest} to {largest} there), and the config turns importance sampling off
--- why: a run that is to show what weights do, against one with them, shows nothing if both have them.
+-- why: a run that is to show what weights do, against one with them, shows nothing if both have
+--     them.
 -- threshold: 2^-24: a weight of 1 is exact in every float format.
 -- cites: chainer/chainerrl#567 and #465 (a setting that is ignored)
 

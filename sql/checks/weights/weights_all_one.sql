@@ -4,15 +4,16 @@
 -- reads: samples, updates
 -- grain: run_id
 -- groups: runs
--- needs: run_settings, sampled_batches
+-- needs: sampled_batches
 -- requires: config.importance_sampling = true, samples.weight, samples.priority
 -- diagnosis: all weights are 1 in {updates} updates whose draws have different priorities, up to
---     {widest} times as large as each other, and the config turns importance sampling on ({beta_says})
--- why: prioritized draws without weights converge to something else than the expectation over
---     the buffer, and the settings say that this is corrected.
+--     {widest} times as large as each other, and the config turns importance sampling on
+--     ({beta_says})
+-- why: prioritized draws without weights converge to something else than the expectation over the
+--     buffer, and the settings say that this is corrected.
 -- assumes: a beta of 0 is meant and gives weights of 1; so do equal priorities.
--- threshold: priorities in one batch that differ by more than a tenth, whose weights would differ by
---     4% at beta 0.4, in ten updates or more.
+-- threshold: priorities in one batch that differ by more than a tenth, whose weights would differ
+--     by 4% at beta 0.4, in ten updates or more.
 -- cites: tensorforce/tensorforce#267
 
 WITH judged AS (

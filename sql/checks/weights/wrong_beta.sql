@@ -98,11 +98,13 @@ SELECT
                 },
                 {
                     'value': worst.beta_start
-                        + worst.slope * least(worst.anneal_steps, worst.env_step - worst.resume_step),
+                        + worst.slope
+                        * least(worst.anneal_steps, worst.env_step - worst.resume_step),
                     'cause': 'the schedule started again on resume'
                 },
                 {
-                    'value': worst.beta_start + worst.slope * least(worst.anneal_steps, worst.update_id),
+                    'value': worst.beta_start
+                        + worst.slope * least(worst.anneal_steps, worst.update_id),
                     'cause': 'it is annealed by updates and not by agent steps'
                 },
                 {
@@ -122,7 +124,9 @@ SELECT
                     'cause': 'it is 1 less the exponent that is meant'
                 }
             ],
-            lambda known: abs(worst.beta - known.value) <= worst.tolerance + abs(worst.slope)
+            lambda known:
+                abs(worst.beta - known.value) <= worst.tolerance + abs(worst.slope)
+                AND abs(worst.expected - known.value) > worst.tolerance
         )[1].cause,
         'none of the known mistakes gives that value'
     ) AS cause

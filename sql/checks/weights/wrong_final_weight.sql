@@ -9,11 +9,11 @@
 -- diagnosis: update {update_id}: {what}; {cause} ({found} updates)
 -- why: weights are scaled so that the largest is 1 and they only ever make steps smaller. Another
 --     normaliser is another learning rate, and one that changes from batch to batch.
--- threshold: u (41 + 8 beta + 6 abs(ln w)) of the value, u = 2^-24, w the raw weight farthest from 1: a
---     float32 quotient of two float32 powers. The largest seen in a sound run is 20 u.
+-- threshold: u (41 + 8 beta + 6 abs(ln w)) of the value, u = 2^-24, w the raw weight farthest from
+--     1: a float32 quotient of two float32 powers. The largest seen in a sound run is 20 u.
 -- incremental: update_id
--- cites: Schaul et al. 2016, section 3.4; chainer/chainerrl#570 (a memory-wide normaliser instead of the
---     batch's), Tianshou's get_weight (divided by a minimum without its exponent)
+-- cites: Schaul et al. 2016, section 3.4; chainer/chainerrl#570 (a memory-wide normaliser instead
+--     of the batch's), Tianshou's get_weight (divided by a minimum without its exponent)
 
 WITH settings AS MATERIALIZED (
     SELECT
@@ -64,7 +64,7 @@ flagged AS (
         CASE
             WHEN (largest_divisor <= smallest_divisor * (1 + tolerance)) IS FALSE
                 THEN 'raw weights are divided by different numbers, from '
-                    || format('{:.4g}', smallest_divisor) || ' to ' || format('{:.4g}', largest_divisor)
+                    || format('{:.4g} to {:.4g}', smallest_divisor, largest_divisor)
             WHEN (largest_weight <= 1 + tolerance) IS FALSE
                 THEN 'the largest weight is ' || format('{:.4g}', largest_weight)
                     || ', above 1'
@@ -114,21 +114,23 @@ SELECT
                 },
                 {
                     'value': priority_total / (buffer_size * smallest_priority),
-                    'cause': 'the normaliser is that of the smallest priority, without the exponent beta'
+                    'cause':
+                        'the normaliser is that of the smallest priority, without the exponent beta'
                 },
                 {
                     'value': pow(
                         buffer_size * pow(smallest_priority, 1 / nullif(alpha, 0)) / priority_total,
                         -beta
                     ),
-                    'cause': 'the normaliser is that of the smallest priority, without its exponent alpha'
+                    'cause':
+                        'the normaliser is that of the smallest priority, without its exponent alpha'
                 }
             ],
             lambda known: abs(largest_divisor - known.value) <= tolerance * known.value
         )[1].cause,
         if(
             largest_weight < 1,
-            'a normaliser that is larger than all of the batch is one of the whole buffer, or of the past',
+            'a normaliser above all of the batch is one of the whole buffer, or of the past',
             'the normaliser is none of the known ones'
         )
     ) AS cause

@@ -9,9 +9,11 @@
 --     updates.beta
 -- diagnosis: update {update_id} has the raw weight {weight_raw} at batch position {batch_index}
 --     ({wrong} of {draws} draws), where (N p)^-beta is {expected} with N = {buffer_size}, p =
---     {priority} / {priority_total} and beta = {beta}: {cause} ({found} updates)
+--     {priority} / {priority_total} and beta = {beta}, {relative} of it apart: {cause} ({found}
+--     updates)
 -- why: weights undo the bias of prioritized draws only if they are the inverse of how often a
---     transition is drawn. Division by the batch's largest hides a wrong N, and not a wrong exponent.
+--     transition is drawn. Division by the batch's largest hides a wrong N, and not a wrong
+--     exponent.
 -- threshold: u (20 + 4 beta + 3 abs(ln expected)) of the expected value, u = 2^-24: what a float32
 --     quotient and power lose. The largest seen in a sound run is 15 u.
 -- incremental: update_id
@@ -52,28 +54,18 @@ wrong AS (
     FROM judged
     WHERE isfinite(expected) AND (abs(weight_raw - expected) <= tolerance * expected) IS FALSE
     GROUP BY run_id, segment_id, update_id, history
-)
-SELECT
-    w.run_id,
-    w.segment_id,
-    w.update_id,
-    worst.batch_index,
-    w.wrong,
-    worst.draws,
-    worst.priority,
-    worst.priority_total,
-    worst.buffer_size,
-    worst.capacity,
-    worst.beta,
-    worst.weight_raw,
-    worst.expected,
-    coalesce(
+),
+explained AS (
+    SELECT
+        w.*,
         list_filter(
             [
-                {'value': 1.0, 'cause': 'weights are 1, as if draws were uniform'},
                 {
-                    'value': pow(worst.capacity * worst.priority / worst.priority_total, -worst.beta),
-                    'cause': 'N is the capacity ' || worst.capacity || ', and the buffer is not full'
+                    'value': pow(
+                        worst.capacity * worst.priority / worst.priority_total, -worst.beta
+                    ),
+                    'cause':
+                        'N is the capacity ' || worst.capacity || ', and the buffer is not full'
                 },
                 {
                     'value': pow(worst.priority / worst.priority_total, -worst.beta),
@@ -110,16 +102,50 @@ SELECT
                         worst.buffer_size * worst.priority / worst.priority_total, -last.beta
                     ),
                     'cause': 'beta is the one of the update before'
-                }
+                },
+                {'value': 1.0, 'cause': 'weights are 1, as if draws were uniform'}
             ],
             lambda known: abs(worst.weight_raw - known.value) <= worst.tolerance * known.value
-        )[1].cause,
+        ).list_transform(lambda known: known.cause) AS causes
+    FROM wrong AS w
+    LEFT JOIN shared.sampled_batches AS last
+        ON last.history = w.history AND last.update_id = w.update_id - 1
+),
+-- Where several mistakes give the value of one row, the one that explains most rows of the run.
+ranked AS (
+    SELECT run_id, list(cause ORDER BY rows DESC, cause) AS causes
+    FROM (
+        SELECT run_id, cause, count(*) AS rows
+        FROM (SELECT run_id, unnest(causes) AS cause FROM explained)
+        GROUP BY run_id, cause
+    )
+    GROUP BY run_id
+)
+SELECT
+    e.run_id,
+    e.segment_id,
+    e.update_id,
+    worst.batch_index,
+    e.wrong,
+    worst.draws,
+    worst.priority,
+    worst.priority_total,
+    worst.buffer_size,
+    worst.capacity,
+    worst.beta,
+    worst.weight_raw,
+    worst.expected,
+    abs(worst.weight_raw - worst.expected) / worst.expected AS relative,
+    coalesce(
+        list_filter(ranked.causes, lambda cause: list_contains(e.causes, cause))[1],
         'it would be right for a total of '
-            || format('{:.4g}', worst.buffer_size
-                * worst.priority
-                * pow(worst.weight_raw, 1 / nullif(worst.beta, 0))),
+            || format(
+                '{:.4g}',
+                worst.buffer_size
+                    * worst.priority
+                    * pow(worst.weight_raw, 1 / nullif(worst.beta, 0))
+            ),
         'none of the known mistakes gives that value'
     ) AS cause
-FROM wrong AS w
-LEFT JOIN shared.sampled_batches AS last
-    ON last.history = w.history AND last.update_id = w.update_id - 1
+FROM explained AS e
+LEFT JOIN ranked USING (run_id)
