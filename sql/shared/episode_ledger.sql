@@ -45,7 +45,9 @@ cut AS (
     SELECT DISTINCT e.run_id, e.episode_id
     FROM finished AS e
     JOIN segments AS s ON s.run_id = e.run_id
-    WHERE s.resumed_from IS NOT NULL AND s.resume_step >= e.start_step AND s.resume_step < e.end_step
+    WHERE s.resumed_from IS NOT NULL
+        AND s.resume_step >= e.start_step
+        AND s.resume_step < e.end_step
 )
 SELECT
     run_id,

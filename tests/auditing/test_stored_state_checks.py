@@ -176,7 +176,8 @@ def test_a_broken_stack_is_named(tiny_log, columns, problem):
             Played([1.0] * 6, terminated=False, truncated=True),
             (
                 "was rebuilt from 4 frames, step 4 of episode 0 to step 1 of episode 1: it "
-                "straddles the truncation between the two, where no boundary was stored; 1 of the states"
+                "straddles the truncation between the two, where no boundary was stored; 1 of the "
+                "states"
             ),
         ),
         (Played([1.0] * 6), "it straddles the end of the first episode"),
@@ -234,8 +235,8 @@ def test_a_state_that_changes_between_two_draws_is_named(tiny_log):
     probe(tiny_log, 3, rows[5], probe_stack_hash=1)
     assert said(tiny_log, "stored_state_changed") == (
         "the state of transition 5 of run r1 was looked at in 2 updates and had 2 different "
-        "contents (in updates 3 and 1, for example); frames of it were overwritten while it could be "
-        "drawn, and 1 transitions changed"
+        "contents (in updates 3 and 1, for example); frames of it were overwritten while it could "
+        "be drawn, and 1 transitions changed"
     )
 
 

@@ -33,6 +33,9 @@ rewards AS (
     FROM transitions AS t
     WHERE t.reward_clipped <> 0
 ),
+powers AS (
+    SELECT unnest(range((SELECT max(n_step) FROM shared.window_settings))) AS i
+),
 predicted AS (
     SELECT
         r.run_id,
@@ -42,7 +45,7 @@ predicted AS (
         sum(pow(s.gamma, i.i) * abs(r.reward)) AS magnitude
     FROM rewards AS r
     JOIN shared.window_settings AS s USING (run_id)
-    JOIN (SELECT unnest(range((SELECT max(n_step) FROM shared.window_settings))) AS i) AS i ON i.i < s.n_step
+    JOIN powers AS i ON i.i < s.n_step
     LEFT JOIN short
         ON short.run_id = r.run_id
         AND short.episode_id = r.episode_id
