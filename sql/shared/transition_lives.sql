@@ -87,7 +87,10 @@ drawn AS (
 copies AS (
     SELECT r.run_id, r.transition_id, c.clock AS replay_clock, any_value(r.draws) AS draws
     FROM shared.batch_repeats AS r
-    JOIN shared.update_clock AS c USING (run_id, update_id)
+    JOIN shared.update_clock AS c
+        ON c.run_id = r.run_id
+        AND c.update_id = r.update_id
+        AND c.segment_id IS NOT DISTINCT FROM r.segment_id
     GROUP BY ALL
 )
 SELECT

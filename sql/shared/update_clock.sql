@@ -15,6 +15,7 @@ WITH logged AS (
     SELECT
         run_id,
         update_id,
+        any_value(segment_id) AS segment_id,
         any_value(last_transition_id) AS last_id,
         any_value(last_transition_id - buffer_size + 1) AS oldest_id,
         any_value(buffer_size) AS buffer_size,
@@ -42,6 +43,7 @@ summed AS (
 SELECT
     run_id,
     update_id,
+    segment_id,
     last_id,
     oldest_id,
     buffer_size,
