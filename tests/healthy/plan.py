@@ -72,9 +72,7 @@ def _trial(set_name: str, number: int) -> Trial:
     name = f"{set_name}-{number:03d}"
     choices = _Choices(name)
     atari = number % 7 == 3
-    settings = _settings(choices, atari=atari)
-    if set_name == "ci":
-        settings["steps"] = min(settings["steps"], 700)
+    settings = _settings(choices, atari=atari, most_steps=700 if set_name == "ci" else None)
     # Of every twenty runs the first three share a log.
     first = number - number % 20 if number % 20 < 3 else number
     return Trial(
@@ -100,8 +98,9 @@ def _course(set_name: str, number: int) -> Course:
     return courses.get(number % 20, "whole")
 
 
-def _settings(choices: _Choices, *, atari: bool) -> dict[str, Any]:
+def _settings(choices: _Choices, *, atari: bool, most_steps: int | None) -> dict[str, Any]:
     settings = _atari(choices) if atari else _vector(choices)
+    settings["steps"] = min(settings["steps"], most_steps or settings["steps"])
     settings |= _schedule(choices, settings["steps"])
     # A quarter of the runs leave components and replay as the preset has them.
     if choices.chance("as the preset has it", 75):
