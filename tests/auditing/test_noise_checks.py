@@ -128,6 +128,12 @@ def test_near_miss_a_draw_of_an_earlier_update_that_comes_back_is_not_constant(t
     assert result_of(tiny_log, "update_noise_constant").status == "pass"
 
 
+def test_near_miss_an_update_that_is_logged_twice_has_its_draw_twice(tiny_log):
+    write(tiny_log, [], [(1, [1, 2, 3]), (2, [4, 5, 6])])
+    tiny_log.con.execute("INSERT INTO raw.updates FROM raw.updates")
+    assert result_of(tiny_log, "update_noise_constant").status == "pass"
+
+
 # --- noise_draws_skipped -----------------------------------------------------------------------
 
 
@@ -198,6 +204,15 @@ def test_noise_that_selecting_and_learning_share_is_a_warning(tiny_log):
 def test_near_miss_two_runs_have_equal_draws(tiny_log):
     write(tiny_log, *draws_of(4), run_id="r1")
     write(tiny_log, [100, 101, 1, 2, 3], [(3, [4, 5, 6])], run_id="r2")
+    assert result_of(tiny_log, "noise_shared_with_target").status == "pass"
+    assert result_of(tiny_log, "noise_shared_by_online_passes").status == "pass"
+
+
+def test_near_miss_a_draw_id_that_comes_back_much_later_is_not_shared(tiny_log):
+    # A resume that forgets the count: the target of update 6 has the id that acted at step 2.
+    updates = [(step, [10 * step, 10 * step + 1, 10 * step + 2]) for step in range(3, 10)]
+    updates[6] = (9, [1, 2, 3])
+    write(tiny_log, [1, 2, 3, 4, 5, 6, 7, 8, 9], updates)
     assert result_of(tiny_log, "noise_shared_with_target").status == "pass"
     assert result_of(tiny_log, "noise_shared_by_online_passes").status == "pass"
 

@@ -2,6 +2,7 @@
 -- title: Noise is on where the config says so, and off where it does not
 -- severity: error
 -- reads: updates, runs
+-- also_reads: transitions
 -- grain: run_id, pass
 -- groups: updates = updates
 -- needs: run_settings

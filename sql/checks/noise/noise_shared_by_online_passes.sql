@@ -10,16 +10,23 @@
 --     passes of the online net, where NoisyNet-DQN draws for each
 -- why: an action that is selected under the noise that is learned from is preferred because of its
 --     noise. Some agents share one draw on purpose, to draw less often.
+-- threshold: passes that lie no further apart than one update period
 -- false_alarms: none; the comparison is exact
 -- assumes: draws are numbered over all networks of the run
 -- cites: Fortunato et al. 2018, Algorithm 1
 
 WITH shared_draws AS (
-    SELECT run_id, noise_draw
-    FROM shared.noise_passes
-    WHERE pass <> 'target'
-    GROUP BY run_id, noise_draw
+    SELECT p.run_id, p.noise_draw
+    FROM shared.noise_passes AS p
+    JOIN shared.run_settings AS s USING (run_id)
+    WHERE p.pass <> 'target'
+    GROUP BY p.run_id, p.noise_draw
     HAVING count(*) > 1
+        -- A draw id that comes back later is another fault: see noise_draws_fall.
+        AND max(p.first_env_step) - min(p.last_env_step) <= any_value(
+            coalesce((s.config ->> '$.update_period')::BIGINT, 1)
+            + coalesce((s.config ->> '$.num_envs')::BIGINT, 1)
+        )
 )
 SELECT
     p.run_id,

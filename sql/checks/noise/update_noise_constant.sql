@@ -2,6 +2,7 @@
 -- title: Each update draws the noise of its passes anew
 -- severity: error
 -- reads: updates
+-- also_reads: episodes
 -- grain: run_id, pass, noise_draw
 -- groups: updates
 -- needs: noise_passes, run_settings
@@ -46,6 +47,6 @@ JOIN shared.run_settings AS s USING (run_id)
 JOIN totals AS t USING (run_id, pass)
 LEFT JOIN games AS g USING (run_id)
 WHERE p.pass <> 'acting'
-    AND p.uses > 1
+    AND p.last_position > p.first_position
     -- A draw id that comes back later is another fault: see noise_draws_fall.
     AND p.uses > p.last_position - p.first_position

@@ -2,6 +2,7 @@
 -- title: A resumed run goes on where its checkpoint ended
 -- severity: error
 -- reads: raw.segments
+-- also_reads: raw.updates, raw.transitions, raw.episodes
 -- grain: run_id, segment_id, problem
 -- groups: segments
 -- diagnosis: run {run_id} was resumed at agent step {resume_step} by process {pid}, which {problem}

@@ -2,6 +2,7 @@
 -- title: The log holds the rows that its ledger says were written
 -- severity: error
 -- reads: raw.segments
+-- also_reads: raw.episodes, raw.transitions, raw.updates, raw.samples, raw.events
 -- grain: run_id, segment_id, table_name
 -- groups: segments
 -- diagnosis: the log has {present} rows of {table_name} for segment {segment_id} of run {run_id}, and

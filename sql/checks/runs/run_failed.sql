@@ -2,6 +2,7 @@
 -- title: The run did not end in an error
 -- severity: warning
 -- reads: raw.segments
+-- also_reads: raw.events
 -- grain: run_id, segment_id
 -- groups: segments
 -- diagnosis: run {run_id} ended in an error at agent step {end_step} of {steps}{reason}
@@ -21,7 +22,7 @@ LEFT JOIN shared.run_settings AS r USING (run_id)
 LEFT JOIN (
     SELECT segment_id, arg_max(detail ->> '$.message', env_step) AS message
     FROM raw.events
-    WHERE kind = 'nan'
+    WHERE kind IN ('nan', 'audit')
     GROUP BY segment_id
 ) AS e USING (segment_id)
 WHERE s.state = 'failed'

@@ -1,0 +1,356 @@
+"""Runs that share an id, resumes that do not continue, settings without effect, order broken."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from mutant import mutant
+from proving import config_of
+
+from rlaudit.agent.agent import Agent
+from rlaudit.agent.networks import QNetwork
+from rlaudit.record.recorder import Recorder
+from rlaudit.replay import replay as replay_module
+from rlaudit.replay.nstep import NStepWindows
+from rlaudit.store import batches, spool
+from rlaudit.train import resume_training, run_training
+from rlaudit.train import run as run_module
+from rlaudit.train.checkpoint import Origin
+from rlaudit.train.loop import TrainingLoop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+
+# What two rows under one key contradict: each shows another update, transition or episode.
+REPEATED_UPDATES = (
+    "batch_repeated",
+    "batch_rows_unlike_size",
+    "duplicate_samples",
+    "duplicate_update_ids",
+    "noise_draws_fall",
+    "priority_not_as_written",
+    "slot_outside_buffer",
+    "stored_state_changed",
+    "strata_not_in_slot_order",
+    "transition_not_in_buffer",
+    "wrong_final_weight",
+    "wrong_sampled_state",
+)
+REPEATED_STEPS = (
+    "duplicate_episodes",
+    "duplicate_stored_steps",
+    "duplicate_transition_ids",
+    "episodes_out_of_order",
+    "episodes_overlap",
+    "unaccounted_agent_steps",
+)
+
+
+class Killed(Exception):  # noqa: N818 - no error of the program
+    """Ends a run as a crash does, after its last checkpoint."""
+
+
+def killed_and_resumed(settings: Mapping[str, Any], path: Path) -> None:
+    """Train to step 600 with checkpoints at 250 and 500, crash, and resume from the last one."""
+    follow = run_module._Run._follow
+
+    def crash(self, tick):
+        follow(self, tick)
+        if self._loop.env_step >= 600:
+            raise Killed
+
+    with pytest.MonkeyPatch.context() as monkeypatch, suppress(Killed):
+        monkeypatch.setattr(run_module._Run, "_follow", crash)
+        run_training(config_of(settings), path, run_id="r", checkpoint_every=250)
+    resume_training("r", path)
+
+
+def two_runs(**changed: Any) -> Callable[[Mapping[str, Any], Path], None]:
+    """Return a scenario: one run as the settings say, and one that differs in ``changed``."""
+
+    def train(settings: Mapping[str, Any], path: Path) -> None:
+        run_training(config_of(settings), path, run_id="r1")
+        run_training(config_of({**settings, **changed}), path, run_id="r2")
+
+    return train
+
+
+SHORT = {"steps": 300}
+
+
+@mutant(
+    bug=31,
+    seen_in="chainer/chainerrl#567",
+    flagged_by="setting_ignored",
+    diagnosis="have double = false and true",
+    settings=SHORT,
+    scenario=two_runs(double=False),
+)
+def double_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The online net selects the next action, whether double is on or off."""
+    targets = Agent._targets
+
+    def with_double(self, b):
+        config, self.config = self.config, replace(self.config, double=True)
+        try:
+            return targets(self, b)
+        finally:
+            self.config = config
+
+    monkeypatch.setattr(Agent, "_targets", with_double)
+
+
+@mutant(
+    bug=31,
+    seen_in="chainer/chainerrl#465",
+    flagged_by="setting_ignored",
+    diagnosis="have noisy_layers = value and all",
+    settings=SHORT,
+    scenario=two_runs(noisy_layers="value"),
+)
+def noisy_layers_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All linear layers are noisy, whatever the setting says."""
+    init = QNetwork.__init__
+
+    def make(self, config, *args, **kwargs):
+        init(self, replace(config, noisy_layers="all"), *args, **kwargs)
+
+    monkeypatch.setattr(QNetwork, "__init__", make)
+
+
+@mutant(
+    bug=31,
+    seen_in="chainer/chainerrl#567",
+    flagged_by="setting_ignored",
+    diagnosis="have seed = 2 and 1",
+    settings=SHORT,
+    scenario=two_runs(seed=2),
+)
+def seed_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything random follows from the seed 0, whatever the setting says."""
+    build_loop = run_module.build_loop
+
+    def build(config, *, for_log):
+        schedule = replace(config.schedule, seed=0)
+        return build_loop(replace(config, schedule=schedule), for_log=for_log)
+
+    monkeypatch.setattr(run_module, "build_loop", build)
+
+
+def two_runs_of_one_id(settings: Mapping[str, Any], path: Path) -> None:
+    """Train twice; each run asks for an id of its own."""
+    run_training(config_of(settings), path)
+    run_training(config_of({**settings, "seed": 2}), path)
+
+
+@mutant(
+    bug=41,
+    seen_in="vwxyzjn/cleanrl#256, ray-project/ray#29916",
+    flagged_by="run_id_shared",
+    diagnosis="2 processes began a run under the id",
+    may_fail=(
+        *REPEATED_UPDATES,
+        *REPEATED_STEPS,
+        "duplicate_run_ids",
+        "inconsistent_observations",
+        "steps_beyond_episode",
+        "terminal_inside_episode",
+        "terminal_not_stored",
+    ),
+    settings=SHORT,
+    scenario=two_runs_of_one_id,
+)
+def run_ids_collide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run id is the environment and the time to the minute, and a taken id is not refused."""
+    monkeypatch.setattr(run_module, "new_run_id", lambda name: f"{name}-20260101-1200")
+    monkeypatch.setattr(spool, "run_exists", lambda _con, _run_id: False)
+
+
+@mutant(
+    bug=42,
+    seen_in="wandb/wandb#6728, allenai/tango#152",
+    flagged_by="resume_does_not_continue",
+    diagnosis="logs update 0 again, where the checkpoint has all up to",
+    may_fail=REPEATED_UPDATES,
+    scenario=killed_and_resumed,
+)
+def resume_counts_updates_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resumed run counts its updates from 0."""
+    load_state = TrainingLoop.load_state
+
+    def load(self, state):
+        load_state(self, state)
+        self.updates_done = 0
+        self._learning_since = self.env_step
+
+    monkeypatch.setattr(TrainingLoop, "load_state", load)
+
+
+@mutant(
+    bug=42,
+    seen_in="wandb/wandb#6728",
+    flagged_by="resume_does_not_continue",
+    diagnosis="again, where the checkpoint has all up to",
+    # The views keep the steps of the first attempt, because the log says that they count.
+    may_fail=(*REPEATED_UPDATES, *REPEATED_STEPS),
+    scenario=killed_and_resumed,
+)
+def resume_point_is_where_the_log_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log is told that the run goes on from its last step, and not from its checkpoint."""
+    resume = Origin.resume
+
+    def from_the_end(self):
+        made = resume(self)
+        return replace(
+            made,
+            step=made.step + 100,
+            transition_id=made.transition_id + 100,
+            update_id=made.update_id + 50,
+        )
+
+    monkeypatch.setattr(Origin, "resume", from_the_end)
+
+
+@mutant(
+    bug=42,
+    seen_in="allenai/tango#152",
+    flagged_by="resume_does_not_continue",
+    diagnosis="logs an update at step",
+    may_fail=(
+        "beta_out_of_range",
+        "episodes_out_of_order",
+        "episodes_overlap",
+        "impossible_episodes",
+        "target_sync_off_schedule",
+        "transitions_out_of_order",
+        "unaccounted_agent_steps",
+        "update_before_learning_starts",
+        "wrong_episode_length",
+    ),
+    scenario=killed_and_resumed,
+)
+def resume_counts_steps_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resumed run counts its agent steps from 0."""
+    load_state = TrainingLoop.load_state
+
+    def load(self, state):
+        load_state(self, state)
+        self._learning_since -= self.env_step
+        self.env_step = 0
+
+    monkeypatch.setattr(TrainingLoop, "load_state", load)
+
+
+@mutant(
+    bug=42,
+    seen_in="wandb/wandb#6728",
+    flagged_by="noise_draws_fall",
+    diagnosis="the count of draws was set back, as by a resume",
+    scenario=killed_and_resumed,
+)
+def resume_forgets_the_noise_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resumed run counts its noise draws from 0."""
+    load_state = Agent.load_state
+
+    def load(self, state):
+        load_state(self, {**state, "noise_draws": 0})
+
+    monkeypatch.setattr(Agent, "load_state", load)
+
+
+@mutant(
+    bug=0,
+    seen_in="the ledger of the recorder",
+    flagged_by="rows_missing",
+    diagnosis="rows of updates for segment",
+    may_fail=("batch_rows_unlike_size", "noise_draws_skipped"),
+    settings=SHORT,
+)
+def recorder_loses_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last updates of every flush are counted and not written."""
+    insert = batches.insert
+
+    def insert_less(con, table, rows, ids=None):
+        insert(con, table, rows.slice(0, rows.num_rows - 3) if "updates" in table else rows, ids)
+
+    monkeypatch.setattr(batches, "insert", insert_less)
+
+
+@mutant(
+    bug=0,
+    seen_in="an invariant: slots are reused in ring order",
+    flagged_by="slots_out_of_ring_order",
+    diagnosis="where a ring of 500 slots puts it into slot 499, generation 0",
+    # Samples count the generations of a whole ring, and a slot is overwritten too early.
+    may_fail=("drawn_slot_unlike_stored", "priority_total_unlike_ledger"),
+)
+def ring_one_slot_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The write head goes round one slot before the end of the ring."""
+
+    def too_early(transition_id, capacity):
+        return divmod(transition_id, capacity - 1)
+
+    monkeypatch.setattr(replay_module, "divmod", too_early, raising=False)
+
+
+@mutant(
+    bug=0,
+    seen_in="an invariant: ids rise with steps",
+    flagged_by="transitions_out_of_order",
+    diagnosis="and is stored after step",
+)
+def last_windows_stored_backwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The windows that an episode's end completes are stored with the newest first."""
+    push = NStepWindows.push
+
+    def push_backwards(self, env_index, step):
+        return push(self, env_index, step)[::-1]
+
+    monkeypatch.setattr(NStepWindows, "push", push_backwards)
+
+
+@mutant(
+    bug=0,
+    seen_in="an invariant: ids rise with steps",
+    flagged_by="updates_out_of_order",
+    diagnosis="its agent step falls from 510 to 0",
+    may_fail=(
+        "target_sync_off_schedule",
+        "update_before_learning_starts",
+        "wrong_beta",
+        "wrong_replay_ratio",
+    ),
+)
+def step_counter_overflows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step of an update is kept in nine bits."""
+    update = TrainingLoop._update
+
+    def wrap(self):
+        made = update(self)
+        return made._replace(env_step=made.env_step % 512)
+
+    monkeypatch.setattr(TrainingLoop, "_update", wrap)
+
+
+@mutant(
+    bug=0,
+    seen_in="an invariant: episode ids rise with steps",
+    flagged_by="episodes_out_of_order",
+    diagnosis="steps or ids were counted again",
+    # The transitions name their episodes as the loop does.
+    may_fail=("missing_steps",),
+)
+def episode_ids_count_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Episodes are numbered from the last one down when they are logged."""
+    append = Recorder.append
+
+    def renumber(self, row):
+        is_episode = hasattr(row, "return_raw")
+        append(self, row._replace(episode_id=1_000 - row.episode_id) if is_episode else row)
+
+    monkeypatch.setattr(Recorder, "append", renumber)
