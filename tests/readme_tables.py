@@ -1,4 +1,4 @@
-"""The README's reference tables, made from what they describe.
+"""The reference tables of the README and of sql/checks/README.md, made from what they describe.
 
     python tests/readme_tables.py           # say which tables are out of date
     python tests/readme_tables.py --write   # bring them up to date
@@ -8,15 +8,18 @@ A table stands between ``<!-- NAME -->`` and ``<!-- end NAME -->``.
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from pathlib import Path
 
 from rlaudit.config import vocabulary
 from rlaudit.presets import PRESETS
-from rlaudit.sqlfiles import read_sql
+from rlaudit.sqlfiles import load_checks, read_sql
 
-README = Path(__file__).resolve().parent.parent / "README.md"
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+CHECKS = ROOT / "sql" / "checks" / "README.md"
 
 
 def settings_table() -> str:
@@ -49,23 +52,43 @@ def schema_table() -> str:
     return "\n".join(rows)
 
 
-TABLES = {"settings": settings_table, "presets": presets_table, "schema": schema_table}
+def checks_table() -> str:
+    """One table a family: each check with its file, and whether chance can fail it."""
+    lines = []
+    for family, checks in itertools.groupby(load_checks(), key=lambda check: check.family):
+        lines += [f"## {family}", "", "| check | severity | chance | title |", "|---|---|---|---|"]
+        for check in checks:
+            chance = "yes" if any(param.name == "alpha" for param in check.params) else ""
+            link = f"[`{check.name}`]({check.path.relative_to(CHECKS.parent).as_posix()})"
+            title = check.title.replace("|", "\\|")
+            lines.append(f"| {link} | {check.severity} | {chance} | {title} |")
+        lines.append("")
+    return "\n".join(lines[:-1])
 
 
-def updated(readme: str) -> str:
-    for name, make in TABLES.items():
+DOCUMENTS = {
+    README: {"settings": settings_table, "presets": presets_table, "schema": schema_table},
+    CHECKS: {"checks": checks_table},
+}
+
+
+def updated(document: Path) -> str:
+    """Return the text of ``document`` with its tables as they should be."""
+    text = document.read_text(encoding="utf-8")
+    for name, make in DOCUMENTS[document].items():
         pattern = rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)"
-        if not re.search(pattern, readme, flags=re.DOTALL):
-            raise SystemExit(f"README.md has no place for the table {name!r}")
+        if not re.search(pattern, text, flags=re.DOTALL):
+            raise SystemExit(f"{document} has no place for the table {name!r}")
         table = make()
-        readme = re.sub(pattern, lambda m, t=table: f"{m[1]}{t}\n{m[2]}", readme, flags=re.DOTALL)
-    return readme
+        text = re.sub(pattern, lambda m, t=table: f"{m[1]}{t}\n{m[2]}", text, flags=re.DOTALL)
+    return text
 
 
 if __name__ == "__main__":
-    old = README.read_text(encoding="utf-8")
-    new = updated(old)
+    late = [path for path in DOCUMENTS if updated(path) != path.read_text(encoding="utf-8")]
     if "--write" in sys.argv:
-        README.write_text(new, encoding="utf-8")
-    elif new != old:
-        sys.exit("README.md is out of date: run python tests/readme_tables.py --write")
+        for path in late:
+            path.write_text(updated(path), encoding="utf-8")
+    elif late:
+        names = " and ".join(str(path.relative_to(ROOT)) for path in late)
+        sys.exit(f"{names}: out of date, run python tests/readme_tables.py --write")

@@ -4,11 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from readme_tables import README, updated
+from readme_tables import DOCUMENTS, README, ROOT, updated
 
 from rlaudit.cli.app import _COMMANDS
-
-ROOT = README.parent
 
 
 @pytest.fixture(scope="module")
@@ -16,8 +14,10 @@ def readme():
     return README.read_text(encoding="utf-8")
 
 
-def test_the_reference_tables_are_up_to_date(readme):
-    assert updated(readme) == readme, "run python tests/readme_tables.py --write"
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_reference_tables_are_up_to_date(document):
+    text = document.read_text(encoding="utf-8")
+    assert updated(document) == text, "run python tests/readme_tables.py --write"
 
 
 def test_the_two_commands_stand_where_ci_looks_for_them(readme):
@@ -33,10 +33,11 @@ def test_every_command_is_documented(readme, command):
     assert f"`rlaudit {command}" in readme
 
 
-def test_every_link_into_the_repository_leads_somewhere(readme):
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", readme)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_into_the_repository_leads_somewhere(document):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text(encoding="utf-8"))
     assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert [link for link in links if not (document.parent / link).exists()] == []
 
 
 def test_the_version_is_stated_once():

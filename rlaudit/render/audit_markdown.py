@@ -79,7 +79,8 @@ def _reasons(report: AuditReport) -> Iterator[str]:
     yield "<details><summary>Why it matters</summary>"
     yield ""
     for name, finding in checks.items():
-        cites = f" ({escaped(finding.check.cites)})" if finding.check.cites else ""
+        # As code: otherwise a comment would leave a mark at each issue of others that is cited.
+        cites = f" ({_code(finding.check.cites)})" if finding.check.cites else ""
         yield f"- {_code(name)}: {escaped(finding.check.why)}{cites}"
     yield ""
     yield "</details>"
