@@ -53,15 +53,14 @@ def inserted_at_one(monkeypatch: pytest.MonkeyPatch) -> None:
     bug=1,
     seen_in="ray-project/ray#11750",
     flagged_by="wrong_insert_priority",
-    diagnosis="so each enters at an error of its own",
-    settings={"num_envs": 4},
+    diagnosis="so each transition enters at an error of its own",
 )
 def inserted_at_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """New transitions enter at the priority of their reward, an actor's guess at the error."""
+    """New transitions enter at the priority of an actor's guess at their error."""
 
     def add(self, window):
         stored = ADD(self, window)
-        error = window.reward_sum - 0.1 * window.action
+        error = window.reward_sum - 3 * np.sin(stored.transition_id)
         leaf = float(FROM_ERROR(error, self.config.priority_epsilon, self.config.alpha))
         SET_ONE(self._tree, stored.slot, leaf)
         return stored._replace(priority=float(np.float32(leaf)))

@@ -75,10 +75,10 @@ wrong AS (
         <= pow(2, -24) * (21 + 3 * abs(ln(greatest(largest, 1e-30)))) * largest
     ) IS NOT TRUE
 ),
-groups AS (
-    SELECT history, last_transition_id, count(DISTINCT priority) AS different
+spread AS (
+    SELECT history, count(*) AS wrong, count(DISTINCT priority) / count(*) AS different
     FROM wrong
-    GROUP BY ALL
+    GROUP BY history
 ),
 resumes AS (
     SELECT run_id, segment_id, resumed_from IS NOT NULL AS resumed FROM segments
@@ -94,21 +94,20 @@ SELECT
     w.expected,
     CASE
         WHEN isnan(w.priority) THEN 'it is not a number'
-        WHEN w.priority > w.expected
-            THEN 'no priority that large was ever written, so the initial maximum is far above '
-                || 'real errors and the weight of its first draw next to nothing'
         WHEN r.resumed AND f.segment_id = w.segment_id
             AND (w.priority = 1 OR w.priority = w.expected_of_segment)
             THEN 'the running maximum was lost on resume'
+        WHEN g.different > 0.2 AND g.wrong > 4
+            THEN 'what enters wrongly has many priorities, so each transition enters at an error of '
+                || 'its own'
+        WHEN w.priority > w.expected
+            THEN 'no priority that large was ever written, so the initial maximum is far above '
+                || 'real errors and the weight of its first draw next to nothing'
         WHEN w.priority = 1 THEN 'new transitions enter at 1 and not at the maximum'
-        WHEN g.different > 1
-            THEN 'others stored with it have other priorities, so each enters at an error of its '
-                || 'own'
         ELSE 'the replay forgot its largest priority'
     END AS cause
 FROM wrong AS w
-LEFT JOIN groups AS g
-    ON g.history = w.history AND g.last_transition_id IS NOT DISTINCT FROM w.last_transition_id
+LEFT JOIN spread AS g ON g.history = w.history
 LEFT JOIN first_wrong AS f ON f.history = w.history
 LEFT JOIN resumes AS r
     ON r.run_id = w.run_id AND r.segment_id IS NOT DISTINCT FROM w.segment_id

@@ -80,25 +80,12 @@ flagged AS (
                     || ', where the logged normaliser is ' || format('{:.4g}', logged)
         END AS what
     FROM judged
-)
-SELECT
-    run_id,
-    segment_id,
-    update_id,
-    draws,
-    normaliser,
-    largest_weight,
-    largest_raw,
-    largest_divisor AS divisor,
-    logged AS weight_normaliser,
-    what,
-    coalesce(
+),
+explained AS (
+    SELECT
+        *,
         list_filter(
             [
-                {
-                    'value': if(logged > largest_raw * (1 + tolerance), logged, NULL),
-                    'cause': 'the normaliser is the largest of the whole buffer'
-                },
                 {'value': 1.0, 'cause': 'the raw weights are not normalised'},
                 {
                     'value': weight_sum * largest_divisor / draws,
@@ -124,15 +111,45 @@ SELECT
                     ),
                     'cause':
                         'the normaliser is that of the smallest priority, without its exponent alpha'
+                },
+                {
+                    'value': if(logged > largest_raw * (1 + tolerance), logged, NULL),
+                    'cause': 'the normaliser is the largest of the whole buffer'
                 }
             ],
             lambda known: abs(largest_divisor - known.value) <= tolerance * known.value
-        )[1].cause,
+        ).list_transform(lambda known: known.cause) AS causes
+    FROM flagged
+    WHERE what IS NOT NULL
+),
+-- Where several normalisers fit one row, the one that explains most rows of the run.
+ranked AS (
+    SELECT run_id, list(cause ORDER BY rows DESC, cause) AS causes
+    FROM (
+        SELECT run_id, cause, count(*) AS rows
+        FROM (SELECT run_id, unnest(causes) AS cause FROM explained)
+        GROUP BY run_id, cause
+    )
+    GROUP BY run_id
+)
+SELECT
+    e.run_id,
+    e.segment_id,
+    e.update_id,
+    e.draws,
+    e.normaliser,
+    e.largest_weight,
+    e.largest_raw,
+    e.largest_divisor AS divisor,
+    e.logged AS weight_normaliser,
+    e.what,
+    coalesce(
+        list_filter(ranked.causes, lambda cause: list_contains(e.causes, cause))[1],
         if(
-            largest_weight < 1,
+            e.largest_weight < 1,
             'a normaliser above all of the batch is one of the whole buffer, or of the past',
             'the normaliser is none of the known ones'
         )
     ) AS cause
-FROM flagged
-WHERE what IS NOT NULL
+FROM explained AS e
+LEFT JOIN ranked USING (run_id)
