@@ -42,6 +42,12 @@ def test_more_than_the_open_windows_are_lost_steps(tiny_log):
     near_miss(tiny_log, "missing_tail_windows")
 
 
+def test_a_last_step_that_only_one_episode_lacks_is_a_lost_step(tiny_log):
+    store(tiny_log, TWO, drop=[(1, 4)])
+    assert "1 of the 5 steps of episode 1" in said(tiny_log, "missing_steps")
+    near_miss(tiny_log, "missing_tail_windows")
+
+
 def test_an_open_episode_is_a_near_miss_of_lost_steps(tiny_log):
     store(tiny_log, [*TWO, Played([1.0] * 6, open=True)])
     for name in ("missing_steps", "missing_tail_windows", "unaccounted_agent_steps"):
@@ -227,7 +233,7 @@ def test_a_truncated_episode_is_a_near_miss_of_a_lost_termination(tiny_log):
 def test_a_termination_inside_an_episode_is_named(tiny_log):
     store(tiny_log, TWO, changes={(1, 0): {"terminated": True}})
     assert said(tiny_log, "terminal_inside_episode") == (
-        "1 of the first 5 steps of episode 1 of run r1 are stored as terminations (step 3 is the "
+        "1 of the 5 stored steps of episode 1 of run r1 are stored as terminations (step 3 is the "
         "first, 1 windows end there or at the others) and the episode goes on: nothing ended there"
     )
 

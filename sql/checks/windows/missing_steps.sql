@@ -4,22 +4,25 @@
 -- reads: episodes, transitions
 -- grain: run_id, episode_id
 -- groups: episodes
--- needs: window_settings, episode_ledger
+-- needs: episode_ledger
 -- requires: episodes.length, transitions.episode_id, transitions.episode_step
 -- diagnosis: {missing} of the {length} steps of episode {episode_id} of run {run_id} are not
 --     stored (step {first_missing} is the first), and {found} episodes lack some
 -- why: what is not stored is never learned from. Steps that are lost at ends take the terminations
 --     with them; steps that are lost elsewhere mean that an add failed or was overwritten.
--- assumes: every step of a training episode is stored. Not judged: the last n - 1 steps, which
---     missing_tail_windows judges; an episode that a resume cut in two, whose open windows may be
+-- assumes: every step of a training episode is stored. Not judged: the last n - 1 steps
+--     where most episodes lack theirs, which is a finding of missing_tail_windows; an episode that a resume cut in two, whose open windows may be
 --     lost; a run whose recorder says that it dropped rows.
 -- cites: conservation of steps; google/dopamine#228
 
 WITH suspects AS (
     SELECT run_id, episode_id, length, last_stored, is_gapless
     FROM shared.episode_ledger
-    WHERE is_finished AND is_whole AND NOT is_lossy AND (is_gapless AND last_stored = length - 1)
-        IS NOT TRUE
+    WHERE is_finished
+        AND is_whole
+        AND NOT is_lossy
+        AND (is_gapless AND last_stored = length - 1) IS NOT TRUE
+        AND (lacks_tail AND drops_tails) IS NOT TRUE
 ),
 missing AS (
     SELECT run_id, episode_id, unnest(range(length)) AS episode_step
@@ -39,5 +42,3 @@ SELECT
     a.first_missing
 FROM absent AS a
 JOIN suspects AS s USING (run_id, episode_id)
-LEFT JOIN shared.window_settings AS w USING (run_id)
-WHERE a.first_missing + a.missing < s.length OR a.missing > coalesce(w.n_step, 1) - 1

@@ -11,23 +11,18 @@
 --     open when an episode ends are dropped and not cut short
 -- why: the actions just before an end, which decide it, are never learned from. Some replays leave
 --     these windows out on purpose; it is still a loss of n - 1 transitions an episode.
--- assumes: an episode's last k steps are absent, with k < n, and all before them are there.
+-- threshold: more than half of the finished episodes lack their last k steps, with k < n, and have
+--     all before them. Fewer are no habit of the replay and a finding of missing_steps.
 -- cites: Sutton and Barto 2018, eq. 7.1 (windows are cut at the episode's end)
 
 SELECT
     l.run_id,
     s.n_step,
-    count(*) FILTER (l.last_stored < l.length - 1) AS episodes,
+    count(*) FILTER (l.lacks_tail) AS episodes,
     count(*) AS finished,
-    arg_min(l.length - 1 - l.last_stored, l.episode_id)
-        FILTER (l.last_stored < l.length - 1) AS missing,
-    min(l.episode_id) FILTER (l.last_stored < l.length - 1) AS example_id
+    arg_min(l.length - 1 - l.last_stored, l.episode_id) FILTER (l.lacks_tail) AS missing,
+    min(l.episode_id) FILTER (l.lacks_tail) AS example_id
 FROM shared.episode_ledger AS l
 JOIN shared.window_settings AS s USING (run_id)
-WHERE l.is_finished
-    AND l.is_whole
-    AND NOT l.is_lossy
-    AND l.is_gapless
-    AND l.length - 1 - l.last_stored < s.n_step
+WHERE l.is_finished AND l.is_whole AND NOT l.is_lossy AND l.drops_tails
 GROUP BY l.run_id, s.n_step
-HAVING count(*) FILTER (l.last_stored < l.length - 1) > 0

@@ -6,12 +6,12 @@
 -- groups: episodes = episodes
 -- needs: window_settings, episode_ledger, ending_windows
 -- requires: transitions.terminated, transitions.end_episode_step
--- diagnosis: {terminals} of the first {steps} steps of episode {episode_id} of run {run_id} are
+-- diagnosis: {terminals} of the {steps} stored steps of episode {episode_id} of run {run_id} are
 --     stored as terminations (step {first_terminal} is the first, {windows} windows end there or
 --     at the others) and the episode goes on: {problem}
 -- why: a termination says that no reward follows. An extra one teaches the opposite of what the
 --     game just showed.
--- assumes: with terminal_on_life_loss an episode has at most one termination for each life lost.
+-- assumes: an episode goes on where later steps of it are stored. With terminal_on_life_loss an episode has at most one termination for each life lost.
 -- cites: google/dopamine#228, Shmuma/ptan#25 (terminals that are stored twice or too early)
 
 WITH inside AS (
@@ -19,13 +19,12 @@ WITH inside AS (
         run_id,
         episode_id,
         any_value(lives_lost) AS lives_lost,
-        any_value(is_finished) AS is_finished,
-        any_value(coalesce(length, last_stored + 1)) AS steps,
+        any_value(last_stored) + 1 AS steps,
         count(DISTINCT end_episode_step) AS terminals,
         count(*) AS windows,
         min(end_episode_step) AS first_terminal
     FROM shared.ending_windows
-    WHERE terminated AND end_episode_step < coalesce(length, last_stored + 1)
+    WHERE terminated AND end_episode_step <= last_stored
     GROUP BY run_id, episode_id
 )
 SELECT
