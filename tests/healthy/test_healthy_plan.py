@@ -12,6 +12,12 @@ from trials import digest_of
 FINAL = "fe8186bacd97d382"
 
 
+@pytest.fixture(scope="module")
+def configs():
+    """Return the configuration of every run, by set."""
+    return {name: [config_of(trial.settings) for trial in trials(name)] for name in SIZES}
+
+
 def test_the_final_runs_are_those_that_were_fixed_beforehand():
     assert hashlib.sha256(digest_of(trials("final")).encode()).hexdigest()[:16] == FINAL
 
@@ -23,9 +29,8 @@ def test_no_two_runs_share_a_seed_or_a_name():
 
 
 @pytest.mark.parametrize("set_name", SIZES)
-def test_every_run_is_one_that_the_trainer_accepts(set_name):
-    for trial in trials(set_name):
-        config = config_of(trial.settings)
+def test_every_run_learns(configs, set_name):
+    for config in configs[set_name]:
         assert config.schedule.learning_starts < config.schedule.steps
 
 
@@ -59,8 +64,8 @@ def test_runs_that_share_a_log_stand_in_it_in_order():
         ("terminal_on_life_loss", {True, False}),
     ],
 )
-def test_the_final_runs_cover_each_value_of_a_setting_several_times(setting, wanted):
-    values = [config_of(trial.settings).flat()[setting] for trial in trials("final")]
+def test_the_final_runs_cover_each_value_of_a_setting_several_times(configs, setting, wanted):
+    values = [config.flat()[setting] for config in configs["final"]]
     assert all(values.count(value) >= 4 for value in wanted)
 
 
