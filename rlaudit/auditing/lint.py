@@ -93,27 +93,34 @@ def _header_errors(
     for param in check.params:
         if param.name not in read:
             yield check.fail("params", f"params has {param.name!r}, which the SQL does not read")
-    named = tables_named(check.sql, "shared")
+    named = {*tables_named(check.sql, "shared")}
+    named |= {other for name in named & {*check.needs} for other in shared[name].needs}
     for name in check.needs:
         if name not in named:
             yield check.fail("needs", f"needs {name!r}, which the SQL does not read")
     yield from _chance_errors(check)
     tables = _tables_in(check, con)
-    if tables is None:
-        return
-    stated = {_plain(table) for table in check.reads}
+    if tables is not None:
+        yield from _table_errors(check, tables, shared)
+
+
+def _table_errors(
+    check: CheckFile, tables: set[str], shared: Mapping[str, SharedFile]
+) -> Iterator[SqlFileError]:
+    stated = {_plain(table) for table in (*check.reads, *check.also_reads)}
     for table in sorted(tables):
-        if _plain(table) not in stated | _OPTIONAL and not _mentions(check.assumes, _plain(table)):
+        if _plain(table) not in stated | _OPTIONAL:
             yield SqlFileError(
                 f"{check.path}:{_line_of(check, table)}: reads {table}, which reads does not state",
-                hint="state it, or say in assumes what holds for a run without rows in it",
+                hint="state it in reads, or in also_reads if a run without rows in it is judged",
             )
-    read_for_it = {_plain(t) for f in tables_needed(check, shared) for t in f.reads}
-    read_for_it |= {_plain(table) for table in tables}
-    read_for_it |= {"runs" if r.is_setting else _plain(r.owner) for r in check.requires}
-    for table in check.reads:
-        if _plain(table) not in read_for_it:
-            yield check.fail("reads", f"reads states {table}, which the SQL does not read")
+    read = {_plain(t) for file in tables_needed(check, shared) for t in file.reads}
+    read |= {_plain(table) for table in tables}
+    read |= {"runs" if r.is_setting else _plain(r.owner) for r in check.requires}
+    for key in ("reads", "also_reads"):
+        for table in getattr(check, key):
+            if _plain(table) not in read:
+                yield check.fail(key, f"{key} states {table}, which the SQL does not read")
 
 
 def _chance_errors(check: CheckFile) -> Iterator[SqlFileError]:
@@ -142,7 +149,7 @@ def _tables_in(check: CheckFile, con: DuckDBPyConnection) -> set[str] | None:
     except duckdb.Error:
         return None
     tree = json.loads(text[0][0])
-    if tree.get("error"):
+    if tree.get("error") or len(tree["statements"]) != 1:
         return None
     nodes = list(_nodes(tree))
     ctes = {entry["key"] for node in nodes for entry in node.get("cte_map", {}).get("map", ())}
@@ -168,10 +175,6 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
 
 def _plain(table: str) -> str:
     return table.removeprefix("raw.").removeprefix("main.")
-
-
-def _mentions(text: str, table: str) -> bool:
-    return re.search(rf"\b{re.escape(table)}\b", text) is not None
 
 
 def _line_of(check: CheckFile, table: str) -> int:

@@ -71,6 +71,7 @@ class CheckFile:
 
     ``groups`` names in the plural what is judged, and ``counted`` the table whose rows are its
     number; without it they are the rows of ``reads[0]`` less the further copies that were found.
+    A run must have rows in ``reads``, and need not in ``also_reads``.
     ``lines`` says where each key of the header stands.
     ``assumes``, ``threshold`` and ``false_alarms`` are sentences, empty for a check that no legal
     log can fail. ``incremental`` is the id by which new rows can be judged without older ones.
@@ -84,6 +85,7 @@ class CheckFile:
     grain: tuple[str, ...]
     groups: str
     counted: str | None
+    also_reads: tuple[str, ...]
     needs: tuple[str, ...]
     requires: tuple[Requirement, ...]
     params: tuple[Param, ...]

@@ -14,6 +14,7 @@ groups     yes       what is judged, in the plural, and optionally ``= TABLE`` w
 diagnosis  yes       one sentence on what is wrong; ``{column}`` is filled from a row of the
                      result, ``{found}`` with the number of rows that were found in its run
 why        yes       what goes wrong in training, or in reading the log, if this is wrong
+also_reads no        tables that a run need not have rows in for the check to judge it
 needs      no        tables from ``sql/shared``, read as ``shared.NAME``
 requires   no        ``config.KEY``, ``config.KEY = A | B`` or ``TABLE.COLUMN``, comma-separated
 params     no        ``NAME TYPE = DEFAULT``, comma-separated, read as ``getvariable('NAME')``
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 _CHECK_REQUIRED = ("name", "title", "severity", "reads", "grain", "groups", "diagnosis", "why")
 _CHECK_OPTIONAL = (
+    "also_reads",
     "needs",
     "requires",
     "params",
@@ -98,6 +100,7 @@ def parse_check(text: str, path: Path) -> CheckFile:
         grain=grain,
         groups=noun,
         counted=counted or None,
+        also_reads=header.items("also_reads"),
         needs=header.items("needs"),
         requires=tuple(_requirement(header, part) for part in header.items("requires")),
         params=_params(header),

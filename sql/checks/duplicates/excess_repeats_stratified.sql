@@ -13,15 +13,17 @@
 --     there with a chance of at most {chance}
 -- why: strata keep the draws of a batch apart. Copies beyond the prediction say that the draws are
 --     not stratified, or that the batch is filled up with copies.
--- cites: Schaul et al. 2016, appendix B.2.1. With x = k p, a transition has on average x^3/6
---     pairs of draws in a batch for x < 1, and x (x - 1)/2 + 1/6 for x >= 1, if its interval
---     begins anywhere in a stratum; for each of its x draws that is x^2/6, or (x - 1)/2 + 1/(6
---     x). Summed over draws and simulated with 32 strata, 4,000 batches, on exponential, Pareto
---     (0.8 and 1.5) and one-giant priorities: observed over predicted 0.988 to 1.000, variance
---     over mean 0.35 to 0.93. With equal leaves in fixed places 0 to 1.07. The slack of 1.5 is
---     for leaves whose places in the strata are not random. None of 300 sound runs of 200 batches
---     with changing priorities was flagged. Poisson tail, its exponent divided by 1.05; alpha is
---     1% over the fifteen tests of an audit.
+-- assumes: the priority that a sample shows is the one that it was drawn by
+-- threshold: a chance of at most alpha, 1% over the fifteen tests of an audit. With x = k p, a
+--     transition has on average x^3/6 pairs of draws in a batch for x < 1, and x (x - 1)/2 + 1/6
+--     for x >= 1, if its interval begins anywhere in a stratum; for each of its x draws that is
+--     x^2/6, or (x - 1)/2 + 1/(6 x). The slack of 1.5 is for leaves whose places in the strata are
+--     not random. Poisson tail, its exponent divided by 1.05.
+-- false_alarms: at most alpha a run; none of 300 simulated sound runs of 200 batches with changing
+--     priorities. Summed over draws, 32 strata, 4,000 batches, on exponential, Pareto (0.8 and 1.5)
+--     and one-giant priorities: observed over predicted 0.988 to 1.000, variance over mean 0.35 to
+--     0.93. With equal leaves in fixed places 0 to 1.07.
+-- cites: Schaul et al. 2016, appendix B.2.1
 
 WITH updates AS (
     SELECT

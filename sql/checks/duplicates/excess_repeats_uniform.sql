@@ -13,10 +13,10 @@
 --     there with a chance of at most {chance}
 -- why: copies beyond the prediction say that the draws do not reach the whole buffer, that they
 --     are not uniform, or that the batch is filled up with copies.
--- cites: of k uniform draws with replacement from N, k (k - 1) / (2 N) pairs are expected to
---     coincide. Poisson tail, its exponent divided by 1.05; without replacement there are none and
---     the test holds all the more. None of 300 simulated sound runs of 200 batches was flagged.
---     alpha is 1% over the fifteen tests of an audit.
+-- threshold: a chance of at most alpha, 1% over the fifteen tests of an audit. Of k uniform draws
+--     with replacement from N, k (k - 1) / (2 N) pairs are expected to coincide. Poisson tail, its
+--     exponent divided by 1.05; without replacement there are none and the test holds all the more.
+-- false_alarms: at most alpha a run; none of 300 simulated sound runs of 200 batches
 
 WITH updates AS (
     SELECT run_id, segment_id, update_id, any_value(buffer_size) AS buffer_size

@@ -2,6 +2,7 @@
 -- title: A run that failed as its buffer became full
 -- severity: error
 -- reads: segments, updates, runs
+-- also_reads: transitions
 -- grain: run_id
 -- groups: runs
 -- needs: run_settings
