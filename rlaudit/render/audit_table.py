@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rlaudit.auditing import AuditReport, CheckResult, Finding, SourceReport
 
 # A bug is mostly in all runs of a log: the first few show it, and the rest is in the JSON.
-MOST_RUNS = 5
+MOST_RUNS = 3
 # Logs without findings, and names in a line: a study has thousands of the former.
 MOST_LOGS = 20
 MOST_NAMED = 3
@@ -70,12 +70,15 @@ def _write_check(console: Console, source: SourceReport, result: CheckResult) ->
     check = result.check
     style = "bold red" if check.severity == "error" else "bold yellow"
     print_line(console)
-    print_line(console, f"{check.severity}: {check.name}", style)
+    several = len(result.judged) > 1
+    where = f" in {len(result.findings)} of {count(len(result.judged), 'run')}" if several else ""
+    print_line(console, f"{check.severity}: {check.name}{where}", style)
     shown = result.findings[:MOST_RUNS]
     for finding in shown:
         _write_finding(console, finding)
     if len(shown) < len(result.findings):
-        print_indented(console, f"showing {len(shown)} of {count(len(result.findings), 'run')}")
+        of = count(len(result.findings), "run")
+        print_indented(console, f"showing {len(shown)} of {of} (--format json has them all)")
     first = shown[0]
     if first.examples:
         rows = [dict(example) for example in first.examples]

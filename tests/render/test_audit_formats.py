@@ -14,7 +14,7 @@ import xmlschema
 from jsonschema import Draft7Validator
 from reports import CHECKS, NASTY, as_warning, clean_report, finding, full_report
 
-from rlaudit.auditing import AuditReport, CheckResult, SourceReport
+from rlaudit.auditing import AuditReport, CheckResult, SourceReport, audit
 from rlaudit.errors import Problem
 from rlaudit.render.audit import write_audit
 from rlaudit.render.audit_markdown import MOST as MOST_IN_MARKDOWN
@@ -80,6 +80,19 @@ def test_the_junit_schema_refuses_what_is_wrong(junit_schema):
         written(full_report(), "junit").replace("<failure", "<fault").replace("/failure", "/fault")
     )
     assert not junit_schema.is_valid(text)
+
+
+def test_a_real_audit_follows_both_schemas(sarif_schema, junit_schema, log_file):
+    path, writing = log_file
+    with writing() as log:
+        for _ in range(2):
+            log.add_run("r<1>", {"sampling": "stratified", "replacement": True}, host="h", pid=1)
+        log.add("episodes", run_id="r<1>", segment_id="s1", episode_id=[1, 1], end_step=[5, 9])
+        log.add_batch(1, [1, 2, 2], run_id="r<1>")
+    report = audit(path)
+    assert report.findings
+    assert list(sarif_schema.iter_errors(json.loads(written(report, "sarif")))) == []
+    junit_schema.validate(written(report, "junit", fail_on="warning"))
 
 
 def sarif_run(report):
