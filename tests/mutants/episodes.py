@@ -198,6 +198,22 @@ def episodes_logged_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @mutant(
+    bug=0,
+    seen_in="an invariant: an episode that is logged has ended",
+    flagged_by="impossible_episodes",
+    diagnosis="ended without being terminated or truncated",
+)
+def episode_flags_read_after_the_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How an episode ended is looked up when its environment plays the next one already."""
+    finish = RunningEpisode.finish
+
+    def finish_late(self, **_):
+        return finish(self, terminated=False, truncated=False)
+
+    monkeypatch.setattr(RunningEpisode, "finish", finish_late)
+
+
+@mutant(
     bug=44,
     seen_in="microsoft/CyberBattleSim#115",
     flagged_by="learning_during_evaluation",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from mutant import mutant
 
@@ -180,6 +181,26 @@ def noise_drawn_again_in_every_forward(monkeypatch: pytest.MonkeyPatch) -> None:
         return greedy(self, observations)
 
     monkeypatch.setattr(Agent, "_greedy", draw_and_pass)
+
+
+@mutant(
+    bug=35,
+    seen_in="y-kamiya 470d4a0",
+    flagged_by="noise_draws_skipped",
+    diagnosis="3 noise draws of run",
+    settings={"num_envs": 4},
+)
+def noise_drawn_for_each_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An act call draws for each of its environments, where one draw is meant for all."""
+
+    def act(self, observations, **_):
+        actions = []
+        for i in range(len(observations)):
+            draw = self._draw(self.online)
+            actions.append(self._greedy(observations[i : i + 1]))
+        return Acted(np.concatenate(actions), draw)
+
+    monkeypatch.setattr(Agent, "act", act)
 
 
 @mutant(

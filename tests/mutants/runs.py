@@ -1,4 +1,4 @@
-"""Runs that share an id, resumes that do not continue, settings without effect, order broken."""
+"""Runs that share an id, resumes that do not continue, settings without effect, lost rows."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from proving import config_of
 
 from rlaudit.agent.agent import Agent
 from rlaudit.agent.networks import QNetwork
-from rlaudit.record.recorder import Recorder
-from rlaudit.replay import replay as replay_module
-from rlaudit.replay.nstep import NStepWindows
+from rlaudit.record.writer import RunWriter
 from rlaudit.store import batches, spool
+from rlaudit.train import resume as resume_module
 from rlaudit.train import resume_training, run_training
 from rlaudit.train import run as run_module
 from rlaudit.train.checkpoint import Origin
@@ -263,6 +262,53 @@ def resume_forgets_the_noise_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Agent, "load_state", load)
 
 
+def resumed_while_running(settings: Mapping[str, Any], path: Path) -> None:
+    """Train, and at step 600 let somebody resume the run from its last checkpoint meanwhile."""
+    follow = run_module._Run._follow
+    resumed: list[bool] = []
+
+    def resume_once(self, tick):
+        follow(self, tick)
+        if self._loop.env_step >= 600 and not resumed:
+            resumed.append(True)
+            resume_training("r", path)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(run_module._Run, "_follow", resume_once)
+        run_training(config_of(settings), path, run_id="r", checkpoint_every=250)
+
+
+@mutant(
+    bug=42,
+    seen_in="ray-project/ray#29916",
+    flagged_by="segments_overlap",
+    diagnosis="was at work on it until",
+    scenario=resumed_while_running,
+)
+def running_run_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is still running is not refused to whoever resumes it."""
+    monkeypatch.setattr(resume_module, "_refuse_unfit", lambda *_: None)
+
+
+@mutant(
+    bug=0,
+    seen_in="the ledger of the recorder",
+    flagged_by="segment_contradicts_itself",
+    diagnosis="was offered 0 rows of episodes, and wrote",
+    settings=SHORT,
+)
+def ledger_forgets_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Episodes are written and not counted as offered."""
+    add_pending = RunWriter._add_pending
+
+    def add(self, table, parts):
+        offered = self.ledger.offered["episodes"]
+        add_pending(self, table, parts)
+        self.ledger.offered["episodes"] = offered
+
+    monkeypatch.setattr(RunWriter, "_add_pending", add)
+
+
 @mutant(
     bug=0,
     seen_in="the ledger of the recorder",
@@ -279,78 +325,3 @@ def recorder_loses_rows(monkeypatch: pytest.MonkeyPatch) -> None:
         insert(con, table, rows.slice(0, rows.num_rows - 3) if "updates" in table else rows, ids)
 
     monkeypatch.setattr(batches, "insert", insert_less)
-
-
-@mutant(
-    bug=0,
-    seen_in="an invariant: slots are reused in ring order",
-    flagged_by="slots_out_of_ring_order",
-    diagnosis="where a ring of 500 slots puts it into slot 499, generation 0",
-    # Samples count the generations of a whole ring, and a slot is overwritten too early.
-    may_fail=("drawn_slot_unlike_stored", "priority_total_unlike_ledger"),
-)
-def ring_one_slot_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The write head goes round one slot before the end of the ring."""
-
-    def too_early(transition_id, capacity):
-        return divmod(transition_id, capacity - 1)
-
-    monkeypatch.setattr(replay_module, "divmod", too_early, raising=False)
-
-
-@mutant(
-    bug=0,
-    seen_in="an invariant: ids rise with steps",
-    flagged_by="transitions_out_of_order",
-    diagnosis="and is stored after step",
-)
-def last_windows_stored_backwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The windows that an episode's end completes are stored with the newest first."""
-    push = NStepWindows.push
-
-    def push_backwards(self, env_index, step):
-        return push(self, env_index, step)[::-1]
-
-    monkeypatch.setattr(NStepWindows, "push", push_backwards)
-
-
-@mutant(
-    bug=0,
-    seen_in="an invariant: ids rise with steps",
-    flagged_by="updates_out_of_order",
-    diagnosis="its agent step falls from 510 to 0",
-    may_fail=(
-        "target_sync_off_schedule",
-        "update_before_learning_starts",
-        "wrong_beta",
-        "wrong_replay_ratio",
-    ),
-)
-def step_counter_overflows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The step of an update is kept in nine bits."""
-    update = TrainingLoop._update
-
-    def wrap(self):
-        made = update(self)
-        return made._replace(env_step=made.env_step % 512)
-
-    monkeypatch.setattr(TrainingLoop, "_update", wrap)
-
-
-@mutant(
-    bug=0,
-    seen_in="an invariant: episode ids rise with steps",
-    flagged_by="episodes_out_of_order",
-    diagnosis="steps or ids were counted again",
-    # The transitions name their episodes as the loop does.
-    may_fail=("missing_steps",),
-)
-def episode_ids_count_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Episodes are numbered from the last one down when they are logged."""
-    append = Recorder.append
-
-    def renumber(self, row):
-        is_episode = hasattr(row, "return_raw")
-        append(self, row._replace(episode_id=1_000 - row.episode_id) if is_episode else row)
-
-    monkeypatch.setattr(Recorder, "append", renumber)
