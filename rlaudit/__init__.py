@@ -6,7 +6,7 @@ with rlaudit.open("runs.duckdb") as log:
     frame = log.sql("SELECT beta, avg(loss) AS loss FROM updates GROUP BY beta")
 
 report = rlaudit.audit("runs.duckdb")
-assert report.clean, report
+assert report.clean, str(report)
 """
 
 from __future__ import annotations

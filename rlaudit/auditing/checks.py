@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from rlaudit.auditing.diagnosis import fill
-from rlaudit.auditing.failures import damage, file_error
+from rlaudit.auditing.failures import damage, file_error, interruptible
 from rlaudit.auditing.incremental import NewRows, merged
 from rlaudit.auditing.results import CheckResult, Finding
 from rlaudit.auditing.scope import Scope
@@ -69,11 +69,12 @@ def run_checks(
         source,
     )
     results = []
-    for done, check in enumerate(checks):
-        if on_progress is not None:
-            on_progress(done, len(checks), check.name, source)
-        work.shared.keep_for(checks[done:])
-        results.append(_run(work, check))
+    with interruptible():
+        for done, check in enumerate(checks):
+            if on_progress is not None:
+                on_progress(done, len(checks), check.name, source)
+            work.shared.keep_for(checks[done:])
+            results.append(_run(work, check))
     if on_progress is not None:
         on_progress(len(checks), len(checks), "", source)
     return results

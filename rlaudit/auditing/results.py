@@ -181,6 +181,8 @@ class Accepted:
 class AuditReport:
     """What an audit says of all its sources; iterating gives the findings.
 
+    In a test write ``assert report.clean, str(report)``: pytest cuts what is no text short.
+
     Attributes:
         sources: one report for each log, in the order in which they were named.
         check_problems: what was wrong with check files, whatever the log.
