@@ -271,7 +271,7 @@ def test_near_miss_a_failed_process_whose_run_was_resumed(tiny_log):
 
 # --- setting_ignored and identical_runs --------------------------------------------------------
 
-SETTINGS = {"n_step": 3, "noisy": "off", "noisy_sigma": 0.5, "distributional": True, "steps": 100}
+SETTINGS = {"n_step": 3, "noisy": "off", "noisy_sigma": 0.5, "double": True, "steps": 100}
 
 
 def run(log, run_id, losses, *, seed=1, config=SETTINGS, state="finished", config_hash="c"):
@@ -306,12 +306,13 @@ def test_a_seed_that_changes_nothing_is_found(tiny_log):
     [
         ({"steps": 200}, LOSSES),
         ({"noisy_sigma": 0.1}, LOSSES),
+        ({"double": False}, LOSSES),
         ({"n_step": 1}, [*LOSSES[:19], 0.5, *LOSSES[20:]]),
         ({"n_step": 1}, LOSSES[:19]),
     ],
 )
 def test_near_miss_runs_that_differ_in_what_need_not_show(tiny_log, changed, losses):
-    """More steps, the size of a noise that is off, one other loss, and too few updates."""
+    """More steps, the size of a noise that is off, double nets that agree, one other loss, ..."""
     run(tiny_log, "r1", LOSSES if len(losses) > 19 else losses)
     run(tiny_log, "r2", losses, config=SETTINGS | changed, config_hash="d")
     assert result_of(tiny_log, "setting_ignored").status == "pass"

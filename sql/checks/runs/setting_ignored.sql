@@ -12,11 +12,14 @@
 -- threshold: twenty equal losses, ten distinct ones among them
 -- false_alarms: none where a seed decides all randomness; with other randomness the check is blind
 -- assumes: a setting is judged only where it must show within twenty updates. Left out are those
---     that may not show yet (steps, episodes, capacity, target_sync_agent_steps, max_grad_norm,
---     insert_priority, weight_normaliser, reward_clip, terminal_on_life_loss, max_episode_steps,
---     noop_max, sticky_actions, replacement, epsilon_greedy_*), that may vanish in rounding
---     (adam_epsilon, priority_epsilon, beta_annealing, beta_anneal_steps), and that never change
---     training (preset, device, eval_*, names of files)
+--     that need not show so soon (steps, episodes, capacity, target_sync_agent_steps, max_grad_norm,
+--     insert_priority, weight_normaliser, importance_sampling and beta_start while no sampled
+--     priority has changed, reward_clip, terminal_on_life_loss, max_episode_steps, noop_max,
+--     sticky_actions, replacement, epsilon_greedy_*, learning_starts within one step of all
+--     environments), those that can agree (double without noise as long as both nets prefer the
+--     same actions, huber and squared losses of small errors), those that may vanish in rounding
+--     (adam_epsilon, priority_epsilon, beta_annealing, beta_anneal_steps), and those that never
+--     change training (preset, device, eval_*)
 -- cites: chainer/chainerrl#567, chainer/chainerrl#465
 
 WITH must_show (setting, if_setting, if_value, reason) AS (
@@ -26,12 +29,10 @@ WITH must_show (setting, if_setting, if_value, reason) AS (
         ('gamma', NULL, NULL, 'every target is discounted by it'),
         ('network', NULL, NULL, 'it decides what the first loss is'),
         ('hidden_units', NULL, NULL, 'it decides what the first loss is'),
-        ('double', NULL, NULL, 'it selects the action of every target'),
+        ('double', 'noisy', 'factorised|independent', 'it selects under noise of its own'),
         ('dueling', NULL, NULL, 'it decides what the first loss is'),
         ('distributional', NULL, NULL, 'it decides what the loss is'),
-        ('loss', NULL, NULL, 'it decides what the loss is'),
         ('learning_rate', NULL, NULL, 'the second loss follows from the first step'),
-        ('learning_starts', NULL, NULL, 'the first batch is drawn after it'),
         ('update_period', NULL, NULL, 'the second batch is drawn after it'),
         ('num_envs', NULL, NULL, 'every batch comes from that many games'),
         ('noisy', NULL, NULL, 'every action and every target has it'),
@@ -40,8 +41,6 @@ WITH must_show (setting, if_setting, if_value, reason) AS (
         ('prioritized', NULL, NULL, 'the second batch is drawn by it'),
         ('sampling', NULL, NULL, 'every batch is drawn by it'),
         ('alpha', 'prioritized', 'true', 'priorities are made of it from the first update on'),
-        ('importance_sampling', 'prioritized', 'true', 'weights vary from the second update on'),
-        ('beta_start', 'importance_sampling', 'true', 'weights vary from the second update on'),
         ('num_atoms', 'distributional', 'true', 'it decides what the first loss is'),
         ('v_min', 'distributional', 'true', 'it decides what the first loss is'),
         ('v_max', 'distributional', 'true', 'it decides what the first loss is'),
