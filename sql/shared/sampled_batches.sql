@@ -110,13 +110,15 @@ batches AS (
     GROUP BY batch
 )
 -- ordinal counts the updates in the log. complete: no update and no draw up to this one is missing
--- from it. Ids count from 0 or 1.
+-- from it. Ids count from 0 or 1; a log whose first two are 1 and 3 is thinned.
 SELECT
     steps.*,
     batches.* EXCLUDE (batch),
     row_number() OVER in_order AS ordinal,
     ordinal >= update_id
-        AND bool_and(coalesce(draws, 0) = coalesce(batch_size, draws)) OVER in_order AS complete
+        AND bool_and(coalesce(draws, 0) = coalesce(batch_size, draws)) OVER in_order
+        AND (update_id = ordinal AND ordinal = 1 AND lead(update_id) OVER in_order > 2) IS NOT TRUE
+        AS complete
 FROM steps
 LEFT JOIN batches USING (batch)
 WINDOW in_order AS (

@@ -48,6 +48,12 @@ last_of_step AS (
     SEMI JOIN live_max_runs USING (run_id)
     WHERE last_transition_id IS NOT NULL
     GROUP BY history, last_transition_id
+    UNION ALL
+    -- What entered before the first update; known only if that one is the run's first.
+    SELECT history, -1, NULL, NULL, arg_min(complete, update_id), any_value(capacity)
+    FROM shared.sampled_batches
+    SEMI JOIN live_max_runs USING (run_id)
+    GROUP BY history
 ),
 so_far AS MATERIALIZED (
     SELECT
@@ -76,12 +82,11 @@ located AS (
         s.capacity,
         s.last_transition_id,
         greatest(1, coalesce(s.largest, 1)) AS highest,
-        s.last_transition_id IS NULL OR e.transition_id > s.last_transition_id + 1
-            AS follows_an_insertion
+        e.transition_id > s.last_transition_id + 1 AS follows_an_insertion
     FROM entered AS e
-    ASOF LEFT JOIN so_far AS s
+    ASOF JOIN so_far AS s
         ON s.history = e.history AND s.last_transition_id < e.transition_id
-    WHERE s.complete IS NOT FALSE
+    WHERE s.complete
 ),
 bounded AS (
     SELECT

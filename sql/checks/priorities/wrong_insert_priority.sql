@@ -31,6 +31,11 @@ WITH written AS (
     FROM shared.sampled_batches
     WHERE last_transition_id IS NOT NULL
     GROUP BY history, last_transition_id
+    UNION ALL
+    -- What entered before the first update; known only if that one is the run's first.
+    SELECT history, -1, NULL, arg_min(complete, update_id), NULL
+    FROM shared.sampled_batches
+    GROUP BY history
 ),
 so_far AS MATERIALIZED (
     SELECT
@@ -62,9 +67,9 @@ judged AS (
         greatest(1, coalesce(s.largest, 1)) AS expected,
         greatest(1, coalesce(s.largest_of_segment, 1)) AS expected_of_segment
     FROM entered AS e
-    ASOF LEFT JOIN so_far AS s
+    ASOF JOIN so_far AS s
         ON s.history = e.history AND s.last_transition_id < e.transition_id
-    WHERE s.complete IS NOT FALSE
+    WHERE s.complete
 ),
 wrong AS (
     SELECT *
