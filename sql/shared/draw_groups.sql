@@ -3,20 +3,21 @@
 -- reads: samples, updates
 -- needs: update_clock, batch_repeats
 
--- Two groupings from one pass. by_priority: buckets of half a power of two, of the priority that was
--- drawn (old_bucket) and that was written (new_bucket). by age: the eighth in which the update ran
--- and the cohort, the eighth in which the transition was stored.
+-- Two groupings from one pass. by_priority: buckets of half a power of two, of the priority that
+-- was drawn (old_bucket) and that was written (new_bucket). by age: the eighth in which the update
+-- ran and the cohort, the eighth in which the transition was stored.
 --
--- held and written are the two sides of the write-backs, priority times the clock; of several copies
--- in one batch only the last counts there. inverse sums the smaller of 1 / (N p) and 5.
--- Cost on 13M samples with two threads: 1.3 s.
+-- held and written are the two sides of the write-backs, priority times the clock; of several
+-- copies in one batch only the last counts there. inverse sums the smaller of 1 / (N p) and 5. Cost
+-- on 13M samples with two threads: 1.3 s.
 WITH draws AS (
     SELECT
         s.run_id,
         (s.batch_index < r.last_position) IS NOT TRUE AS is_last,
         s.priority::DOUBLE AS priority,
         s.priority_new::DOUBLE AS priority_new,
-        CASE WHEN s.priority > 0 THEN try_cast(floor(2 * log2(s.priority)) AS INTEGER) END AS old_bucket,
+        CASE WHEN s.priority > 0 THEN try_cast(floor(2 * log2(s.priority)) AS INTEGER) END
+            AS old_bucket,
         CASE WHEN s.priority_new > 0 THEN try_cast(floor(2 * log2(s.priority_new)) AS INTEGER) END
             AS new_bucket,
         c.eighth,

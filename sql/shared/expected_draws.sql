@@ -4,14 +4,14 @@
 -- needs: update_clock, transition_lives, draw_groups, sampler_gate
 
 -- Given everything before an update, each of its draws falls on a transition with probability
--- priority / total. Draws less their expectation are a martingale, however much priorities adapt, as
--- long as a group is told by what was known before the draw. So for any such group
--- P(as far off) <= 2 exp(-exponent), exponent = O ln(O / E) + (n - O) ln((n - O) / (n - E)), for
--- stratified draws as for independent ones and however small E is.
+-- priority / total. Draws less their expectation are a martingale, however much priorities adapt,
+-- as long as a group is told by what was known before the draw. So for any such group P(as far off)
+-- <= 2 exp(-exponent), exponent = O ln(O / E) + (n - O) ln((n - O) / (n - E)), for stratified draws
+-- as for independent ones and however small E is.
 --
--- Expectations are sums by parts, see transition_lives. By priority, each side of a write-back goes to
--- the bucket of its own priority. By age, each cell of an eighth of the run and a cohort begins with
--- the mass that the cohort had and ends with what it has, times the clock there.
+-- Expectations are sums by parts, see transition_lives. By priority, each side of a write-back goes
+-- to the bucket of its own priority. By age, each cell of an eighth of the run and a cohort begins
+-- with the mass that the cohort had and ends with what it has, times the clock there.
 WITH by_priority AS (
     SELECT run_id, bucket, sum(observed)::DOUBLE AS observed, sum(expected) AS expected
     FROM (
@@ -25,14 +25,20 @@ WITH by_priority AS (
         UNION ALL
         SELECT
             run_id,
-            CASE WHEN last_priority > 0 THEN try_cast(floor(2 * log2(last_priority::FLOAT)) AS INTEGER) END,
+            CASE
+                WHEN last_priority > 0
+                THEN try_cast(floor(2 * log2(last_priority::FLOAT)) AS INTEGER)
+            END,
             0,
             last_priority * clock_out
         FROM shared.transition_lives
         UNION ALL
         SELECT
             run_id,
-            CASE WHEN first_priority > 0 THEN try_cast(floor(2 * log2(first_priority::FLOAT)) AS INTEGER) END,
+            CASE
+                WHEN first_priority > 0
+                THEN try_cast(floor(2 * log2(first_priority::FLOAT)) AS INTEGER)
+            END,
             0,
             -first_priority * clock_in
         FROM shared.transition_lives

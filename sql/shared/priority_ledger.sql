@@ -4,9 +4,10 @@
 -- needs: update_clock, transition_lives, batch_repeats
 
 -- mass holds what the insertions, write-backs and evictions before an update leave, known how many
--- of the transitions in the buffer the log has; entered is what was inserted since the update before,
--- gain what the update wrote back beyond what it found. draws counts the samples of the update. Both are given for the slots below each quarter of the span too, for
--- the tests of where a batch falls. Cost on 13M samples with two threads: 0.8 s.
+-- of the transitions in the buffer the log has; entered is what was inserted since the update
+-- before, gain what the update wrote back beyond what it found. draws counts the samples of the
+-- update. Both are given for the slots below each quarter of the span too, for the tests of where a
+-- batch falls. Cost on 13M samples with two threads: 0.8 s.
 WITH written AS (
     SELECT
         s.run_id,

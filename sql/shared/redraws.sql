@@ -5,7 +5,8 @@
 
 -- Each write-back is followed to the transition's next replay or for 200 updates, whichever comes
 -- first. Only transitions that are still in the buffer 200 updates later are followed: whether they
--- are is known beforehand from their ids. Of several copies in one batch the last write-back counts.
+-- are is known beforehand from their ids. Of several copies in one batch the last write-back
+-- counts.
 WITH bare AS (
     SELECT run_id FROM (SELECT DISTINCT run_id FROM updates)
     ANTI JOIN transitions USING (run_id)

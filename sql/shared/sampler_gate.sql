@@ -7,7 +7,7 @@
 -- priority total at every update. Where they do not, the figures that a test of the sampler would
 -- start from are wrong, and priority_total_off_ledger or batch_rows_off names the cause.
 --
--- The bound on the totals is generous: seen on 600 runs of the trainer is 0, because its sums are
+-- The bound on the totals is generous: the trainer's own totals differ by 0, because its sums are
 -- float64, and float32 trees and running sums are within it (priority_total_off_ledger).
 WITH balance AS (
     SELECT

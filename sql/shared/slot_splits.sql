@@ -4,8 +4,8 @@
 -- needs: priority_ledger, sampler_gate
 
 -- A share P of the priority mass lies below a slot. A batch of k stratified draws has floor(k P) or
--- one more of them there, so its excess D = draws - k P lies in (-1, 1) with the variance f (1 - f),
--- f the fraction of k P. Independent draws have the variance k P (1 - P) and the fourth moment
+-- one more of them there, so its excess D = draws - k P lies in (-1, 1) with the variance f (1 -
+-- f), f the fraction of k P. Independent draws have the variance k P (1 - P) and the fourth moment
 -- k P (1 - P) (1 + 3 (k - 2) P (1 - P)).
 WITH sides AS (
     SELECT

@@ -4,12 +4,13 @@
 -- needs: update_clock, batch_repeats
 
 -- Only transitions that some update could draw. The priority at the end of a life is the one it
--- began with and all changes since, which is exact: the sums are float64 and the priorities float32.
+-- began with and all changes since, which is exact: the sums are float64 and the priorities
+-- float32.
 --
 -- expected is the sum over the stretches of constant priority of priority times the time on the
--- clock, summed by parts: (old - new) times the clock at each write-back, and the last priority times
--- the last clock less the first priority times the first. Of several copies in one batch the last
--- write-back counts.
+-- clock, summed by parts: (old - new) times the clock at each write-back, and the last priority
+-- times the last clock less the first priority times the first. Of several copies in one batch the
+-- last write-back counts.
 --
 -- clock_in and clock_first are the clock before and after the first update that could draw the
 -- transition, replay_clock_before and replay_clock before and after the one that first drew it,

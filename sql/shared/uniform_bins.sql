@@ -4,8 +4,8 @@
 -- needs: run_settings
 
 -- A bin b of an update with N transitions holds the integers i below N with (i + 1/2) / N between
--- b/17 and (b + 1)/17; each is expected k / N times. Bins 17 and 18 are single places: the first and
--- the last slot, or the newest and the oldest transition.
+-- b/17 and (b + 1)/17; each is expected k / N times. Bins 17 and 18 are single places: the first
+-- and the last slot, or the newest and the oldest transition.
 WITH sizes AS (
     SELECT
         run_id,

@@ -2,14 +2,14 @@
 -- title: How many draws a unit of priority has had up to each prioritized update
 -- reads: updates
 
--- An update of k draws with the priority total M draws a transition of priority m on average k m / M
--- times. Over a stretch in which m stays as it is, that adds up to m times the difference of
--- the clock, the running sum of k / M: clock_before includes the updates before this one, clock this
+-- An update of k draws with the priority total M draws a transition of priority m on average k m /
+-- M times. Over a stretch in which m stays as it is, that adds up to m times the difference of the
+-- clock, the running sum of k / M: clock_before includes the updates before this one, clock this
 -- one as well.
 --
 -- A transition can be drawn by the updates whose oldest_id to last_id it lies in. Several updates
--- may share an env_step, so it is these ids that say what an update could draw. span is the
--- largest size that the buffer had, block an eighth of it, and eighth counts blocks by the newest
+-- may share an env_step, so it is these ids that say what an update could draw. span is the largest
+-- size that the buffer had, block an eighth of it, and eighth counts blocks by the newest
 -- transition.
 WITH logged AS (
     SELECT

@@ -9,17 +9,18 @@
 -- diagnosis: the config of run {run_id} says stratified draws, but {evidence}: the draws look
 --     independent
 -- why: strata halve the variance of a batch and keep its draws apart. Without them a batch repeats
---     transitions more often, and figures compared with a stratified run differ for that reason alone.
--- assumes: the leaves of the sum tree lie in the order of the slots, as in every usual tree, up to one
---     rotation; batch_index is the stratum.
+--     transitions more often, and figures compared with a stratified run differ for that reason
+--     alone.
+-- assumes: the leaves of the sum tree lie in the order of the slots, as in every usual tree, up to
+--     one rotation; batch_index is the stratum.
 -- threshold: from the slots alone, more than 1.5 falls from one slot to the next a batch (strata in
 --     order have none, an unpadded tree one) and a von Neumann ratio above 0.5, over 20 batches or
 --     more. From the priorities, a variance of the draws below a slot of at least half that of
---     independent draws where strata have less than a quarter of it, over 100 batches or more, with a
---     mean that is right (a biased sampler is for the other checks).
--- false_alarms: none where its assumption holds: falls cannot occur, and the number of draws below a
---     slot is within one of its expectation. Simulated ratios are 0.002 to 0.17 stratified and 0.78
---     to 1.4 independent.
+--     independent draws where strata have less than a quarter of it, over 100 batches or more, with
+--     a mean that is right (a biased sampler is for the other checks).
+-- false_alarms: none where its assumption holds: falls cannot occur, and the number of draws below
+--     a slot is within one of its expectation. Simulated ratios are 0.002 to 0.17 stratified and
+--     0.78 to 1.4 independent.
 -- cites: openai/baselines#527 (not stratified as configured); Schaul et al. 2016, appendix B.2.1.
 
 WITH ordered AS (

@@ -7,19 +7,19 @@
 -- needs: run_settings
 -- requires: samples.transition_id, samples.batch_index, updates.buffer_size
 -- diagnosis: update {update_id} of run {run_id} drew the very batch of update {update_before}, all
---     {draws} transitions at the same positions ({found} such updates), which by chance happens once in
---     1e17 updates at most
+--     {draws} transitions at the same positions ({found} such updates), which by chance happens
+--     once in 1e17 updates at most
 -- why: an update that learns from the same batch again adds no experience: the sampler's random
 --     generator is seeded anew, or a batch is cached.
--- threshold: the product over the batch of the chance of each draw is below 1e-17, with k p, at most 1,
---     as the chance in strata, p otherwise, 1/N for uniform draws; so a buffer of a few transitions,
---     or one with a giant priority, may repeat its batches.
+-- threshold: the product over the batch of the chance of each draw is below 1e-17, with k p, at
+--     most 1, as the chance in strata, p otherwise, 1/N for uniform draws; so a buffer of a few
+--     transitions, or one with a giant priority, may repeat its batches.
 -- false_alarms: below 1e-11 in a run of 375,000 updates.
 -- cites: no report of it in a replay is known; the same in environments is
 --     Farama-Foundation/Gymnasium#1468 (seeded anew at every reset).
 
--- Not hash(transition_id, batch_index): it joins two hashes by xor, so that the transition falls out
--- of the fingerprint where a batch holds it twice.
+-- Not hash(transition_id, batch_index): it joins two hashes by xor, so that the transition falls
+-- out of the fingerprint where a batch holds it twice.
 WITH batches AS (
     SELECT
         run_id,

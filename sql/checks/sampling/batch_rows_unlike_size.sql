@@ -8,8 +8,8 @@
 -- incremental: update_id
 -- diagnosis: update {update_id} of run {run_id} has {rows} samples in the log and a batch size of
 --     {batch_size} ({found} such updates)
--- why: an update whose samples are missing or belong to no update cannot be judged, and what was learned
---     from is not what the log says.
+-- why: an update whose samples are missing or belong to no update cannot be judged, and what was
+--     learned from is not what the log says.
 -- assumes: samples are logged for every update, or for whole updates at fixed distances: an update
 --     without any samples is left out.
 -- cites: ray-project/ray#29916 (rows of several runs under one id).

@@ -2,17 +2,19 @@
 -- title: Size of the buffer against the transitions stored so far
 -- severity: error
 -- reads: updates, transitions
+-- also_reads: segments
 -- grain: run_id, update_id
 -- groups: updates = updates
 -- requires: updates.buffer_size, updates.capacity, updates.last_transition_id
--- diagnosis: at update {update_id} of run {run_id} the buffer is said to hold {buffer_size} transitions,
---     but of {stored} stored in a capacity of {capacity} it holds {expected} ({found} such updates)
+-- diagnosis: at update {update_id} of run {run_id} the buffer is said to hold {buffer_size}
+--     transitions, but of {stored} stored in a capacity of {capacity} it holds {expected} ({found}
+--     such updates)
 -- why: the size is the N of the importance weights and the bound of uniform draws. One that is too
 --     small hides transitions for ever, one that is too large draws slots that are empty.
 -- assumes: transition ids count up by one. A process that resumed a run with an empty buffer counts
 --     from its first transition.
--- cites: huggingface/lerobot#918 (a slot past the size is sampled), Kaixhin/Rainbow 4e2b1ea (N is the
---     capacity before the buffer is full).
+-- cites: huggingface/lerobot#918 (a slot past the size is sampled), Kaixhin/Rainbow 4e2b1ea (N is
+--     the capacity before the buffer is full).
 
 WITH firsts AS (
     SELECT run_id, min(transition_id) AS first_id

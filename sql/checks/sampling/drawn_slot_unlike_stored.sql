@@ -9,8 +9,8 @@
 -- diagnosis: update {update_id} of run {run_id} drew transition {transition_id} from slot {slot},
 --     generation {generation}, but it was stored in slot {stored_slot}, generation
 --     {stored_generation} ({found} draws in all)
--- why: the index from slots to transitions is wrong, so a priority that is written to the slot changes
---     another transition than the one that was learned from.
+-- why: the index from slots to transitions is wrong, so a priority that is written to the slot
+--     changes another transition than the one that was learned from.
 -- cites: vwxyzjn/cleanrl#511, ray-project/ray#6534 (a slot means another transition meanwhile).
 
 SELECT

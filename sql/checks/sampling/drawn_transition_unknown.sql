@@ -2,12 +2,13 @@
 -- title: Draws of transitions that were never stored
 -- severity: error
 -- reads: samples, updates, transitions
+-- also_reads: segments
 -- grain: run_id, update_id, batch_index
 -- groups: samples = samples
 -- needs: wrong_draws
 -- requires: samples.transition_id, transitions.transition_id
--- diagnosis: update {update_id} of run {run_id} drew transition {transition_id}, and the log has no such
---     transition ({found} draws in all)
+-- diagnosis: update {update_id} of run {run_id} drew transition {transition_id}, and the log has no
+--     such transition ({found} draws in all)
 -- why: what a draw was made of cannot be looked up, so neither its reward nor its window can be
 --     checked; either the replay holds something that was never stored, or storing was not logged.
 -- assumes: the log has the transitions of the whole run. Runs whose recorder lost some, as segments

@@ -7,13 +7,14 @@
 -- requires: updates.sampling_attempts, updates.batch_size
 -- params: most_per_draw BIGINT = 4
 -- incremental: update_id
--- diagnosis: update {update_id} of run {run_id} took {sampling_attempts} attempts to draw a batch of
---     {batch_size}; {found} updates of the run took more than {most_per_draw} for each draw, or fewer
---     than one
+-- diagnosis: update {update_id} of run {run_id} took {sampling_attempts} attempts to draw a batch
+--     of {batch_size}; {found} updates of the run took more than {most_per_draw} for each draw, or
+--     fewer than one
 -- why: a sampler that draws until it likes what it has can wait for ever when the priorities gather
 --     on what it rejects, and what it accepts no longer follows the priorities.
--- threshold: more than four attempts for each draw: a sampler that only leaves out the transitions near
---     the write head rejects a share of (frames + n) / N. Fewer attempts than draws are impossible.
+-- threshold: more than four attempts for each draw: a sampler that only leaves out the transitions
+--     near the write head rejects a share of (frames + n) / N. Fewer attempts than draws are
+--     impossible.
 -- cites: Kaixhin/Rainbow#60 (samples are rejected endlessly).
 
 SELECT

@@ -8,19 +8,19 @@
 -- requires: samples.priority, samples.priority_new, transitions.priority, updates.priority_total,
 --     updates.last_transition_id, updates.buffer_size, updates.batch_size
 -- params: tolerance DOUBLE = 0.002
--- diagnosis: before update {update_id} of run {run_id} the tree's total is {priority_total}, but the
---     insertions, write-backs and evictions logged until then leave {ledger}: {cause} (in {found}
---     updates the two differ)
--- why: draws are made in proportion to the tree's leaves over its total. Where the total is not the sum
---     of what was written, every probability and every importance weight is wrong, and the draws
---     cannot be judged: the checks that compare draws with priorities pass over such a run.
+-- diagnosis: before update {update_id} of run {run_id} the tree's total is {priority_total}, but
+--     the insertions, write-backs and evictions logged until then leave {ledger}: {cause} (in
+--     {found} updates the two differ)
+-- why: draws are made in proportion to the tree's leaves over its total. Where the total is not the
+--     sum of what was written, every probability and every importance weight is wrong, and the
+--     draws cannot be judged: the checks that compare draws with priorities pass over such a run.
 -- threshold: u (N + sqrt(w)) of the total, u = 2^-24, and 0.2% at most. N u bounds the error of a
 --     float32 running sum over N leaves, sqrt(w) u is twice the drift of a float32 tree that is
 --     adjusted by differences after w writes. A float64 tree that is recomputed is exact here.
 -- assumes: the log has all transitions that were in the buffer, and every sample of each update; an
 --     update for which it has not, and what follows it, is not judged.
--- cites: google/flashbax#52, Kaixhin/Rainbow#76 and #81 (sums drift); seen on the trainer's own logs
---     is a difference of 0 in 410,000 updates.
+-- cites: google/flashbax#52, Kaixhin/Rainbow#76 and #81 (sums drift); seen on the trainer's own
+--     logs is a difference of 0 in 410,000 updates.
 
 WITH compared AS (
     SELECT

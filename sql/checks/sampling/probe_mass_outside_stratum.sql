@@ -8,10 +8,10 @@
 -- requires: updates.probe_mass, updates.priority_total
 -- params: tolerance DOUBLE = 1e-6
 -- incremental: update_id
--- diagnosis: for position {probe_batch_index} of update {update_id} of run {run_id} the mass {probe_mass}
---     was drawn, which {where} ({found} such updates)
--- why: a mass past the total falls on no leaf, or on the last one whatever its priority; one outside
---     its stratum leaves a slice of the buffer without a draw.
+-- diagnosis: for position {probe_batch_index} of update {update_id} of run {run_id} the mass
+--     {probe_mass} was drawn, which {where} ({found} such updates)
+-- why: a mass past the total falls on no leaf, or on the last one whatever its priority; one
+--     outside its stratum leaves a slice of the buffer without a draw.
 -- threshold: one part in a million of the mass, for masses that are drawn in float32 (u = 2^-24, a
 --     product of three roundings and the division into strata); in float64 they are within 1e-15.
 -- cites: Schaul et al. 2016, appendix B.2.1; openai/baselines#527 (not stratified as configured).

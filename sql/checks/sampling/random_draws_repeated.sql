@@ -5,9 +5,9 @@
 -- grain: run_id, update_id
 -- groups: updates = updates
 -- requires: updates.probe_mass, updates.probe_batch_index, updates.priority_total
--- diagnosis: position {probe_batch_index} of update {update_id} of run {run_id} was drawn at the same
---     fraction {fraction} of the priority total as in update {update_before} ({found} such updates):
---     the random generator is seeded anew or restored between updates
+-- diagnosis: position {probe_batch_index} of update {update_id} of run {run_id} was drawn at the
+--     same fraction {fraction} of the priority total as in update {update_before} ({found} such
+--     updates): the random generator is seeded anew or restored between updates
 -- why: the same numbers again and again draw the same places of the buffer: a few transitions are
 --     replayed all the time and most never.
 -- threshold: equal to 1e-12 of the total, where fresh numbers agree with a chance of 2e-12 for each

@@ -11,13 +11,13 @@
 -- diagnosis: transitions of run {run_id} to which priorities from {low} to {high} were written had
 --     {observed} draws at their next replay within 200 updates, where {expected} are due; a sound
 --     sampler is as far off with a chance of at most {chance}
--- why: this is the test of draws against priorities for a log that has no transitions: what was written
---     back is known, and how soon it is drawn again must follow from it.
+-- why: this is the test of draws against priorities for a log that has no transitions: what was
+--     written back is known, and how soon it is drawn again must follow from it.
 -- assumes: the log has no row in transitions for the run (draws_unlike_priorities judges those that
 --     have), every sample of each update, and write-backs that reach the tree.
--- threshold: chance at most alpha, with 2 G exp(-n KL) as the bound over the G buckets of half a power
---     of two. Each write-back is followed for 200 updates, until its transition is drawn again; only
---     transitions that are in the buffer as long are followed.
+-- threshold: chance at most alpha, with 2 G exp(-n KL) as the bound over the G buckets of half a
+--     power of two. Each write-back is followed for 200 updates, until its transition is drawn
+--     again; only transitions that are in the buffer as long are followed.
 -- false_alarms: at most alpha a run, 1% over the fifteen tests of an audit.
 -- cites: Schaul et al. 2016, eq. 1.
 

