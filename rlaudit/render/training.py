@@ -165,4 +165,4 @@ def _log_lines(summary: Summary, db: str) -> list[str]:
         )
     if dropped := sum(summary.rows_dropped.values()):
         lines.append(f"{dropped:,} rows could not be written and are lost")
-    return [*lines, f"next: rlaudit check-duplicates {db}"]
+    return [*lines, f"next: rlaudit audit {db}"]

@@ -139,7 +139,7 @@ def test_without_a_terminal_progress_is_plain_lines(tmp_path):
     lines = done.stderr.splitlines()
     assert lines[0].startswith("step ")
     assert "\x1b" not in done.stderr
-    assert lines[-1] == f"next: rlaudit check-duplicates {tmp_path / 'a.duckdb'}"
+    assert lines[-1] == f"next: rlaudit audit {tmp_path / 'a.duckdb'}"
 
 
 def test_no_log_writes_no_file(tmp_path, monkeypatch):
