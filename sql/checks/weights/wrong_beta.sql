@@ -97,9 +97,13 @@ SELECT
                     )
                 },
                 {
-                    'value': worst.beta_start
-                        + worst.slope
-                        * least(worst.anneal_steps, worst.env_step - worst.resume_step),
+                    'value': if(
+                        worst.resume_step IS NULL,
+                        NULL,
+                        worst.beta_start
+                            + worst.slope
+                            * least(worst.anneal_steps, worst.env_step - worst.resume_step)
+                    ),
                     'cause': 'the schedule started again on resume'
                 },
                 {

@@ -113,10 +113,10 @@ explained AS (
 ),
 -- Where several mistakes give the value of one row, the one that explains most rows of the run.
 ranked AS (
-    SELECT run_id, list(cause ORDER BY rows DESC, cause) AS causes
+    SELECT run_id, list(cause ORDER BY rows DESC, place) AS causes
     FROM (
-        SELECT run_id, cause, count(*) AS rows
-        FROM (SELECT run_id, unnest(causes) AS cause FROM explained)
+        SELECT run_id, cause, count(*) AS rows, max(list_position(causes, cause)) AS place
+        FROM (SELECT run_id, causes, unnest(causes) AS cause FROM explained)
         GROUP BY run_id, cause
     )
     GROUP BY run_id

@@ -1,0 +1,503 @@
+"""Checks of weights and beta: each flags a small log that is wrong, and passes one that is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from checking import failing, result_of, results_of
+from prioritized_run import PrioritizedRun
+
+U = 2.0**-24
+
+
+def said(log, name):
+    result = result_of(log, name)
+    assert result.status == "fail", (result.status, result.message)
+    return result.diagnosis(result.examples[0])
+
+
+def passes(log, name):
+    result = result_of(log, name)
+    assert result.status == "pass", result.message or result.diagnosis(result.examples[0])
+    return True
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"copies": True, "num_envs": 4},
+        {"loss": "squared", "weight_normaliser": "batch"},
+        {"loss": "abs", "beta_annealing": False},
+        {"loss": "cross-entropy", "num_atoms": 51},
+        {"importance_sampling": False},
+    ],
+)
+def test_a_sound_run_passes(tiny_log, settings):
+    PrioritizedRun(**settings).write(tiny_log)
+    statuses = {name: r.status for name, r in results_of(tiny_log, family="weights").items()}
+    missing = {name for name, status in statuses.items() if status == "not_applicable"}
+    assert set(statuses.values()) == {"pass", "not_applicable"}
+    if settings.get("importance_sampling", True):
+        assert missing == {"weights_against_config"}
+    else:
+        assert missing == {
+            "beta_out_of_range",
+            "first_weights_vanish",
+            "weights_all_one",
+            "wrong_beta",
+            "wrong_raw_weight",
+        }
+
+
+def test_a_resumed_run_and_a_second_one_pass(tiny_log):
+    resumed = PrioritizedRun(seed=1)
+    resumed.resume_at(12)
+    resumed.write(tiny_log, "r1")
+    PrioritizedRun(seed=2).write(tiny_log, "r2")
+    assert not failing(tiny_log, family="weights")
+
+
+# Raw weights
+
+
+def spoil(run, formula):
+    """Set the raw weights to ``formula(N, capacity, priority, total, beta, update before)``."""
+    before = None
+    for update in run.updates:
+        for row in run.batch(update["update_id"]):
+            row["weight_raw"] = float(np.float32(formula(update, row["priority"], before)))
+        before = update
+
+
+RAW_MISTAKES = [
+    (lambda u, p, _: (u["capacity"] * p / u["priority_total"]) ** -u["beta"], "N is the capacity"),
+    (lambda u, p, _: (p / u["priority_total"]) ** -u["beta"], "N is missing"),
+    (lambda u, p, _: (u["buffer_size"] * p) ** -u["beta"], "not divided by the total"),
+    (
+        lambda u, p, _: u["priority_total"] / (u["buffer_size"] * p),
+        "the exponent beta is missing",
+    ),
+    (
+        lambda u, p, _: (u["buffer_size"] * p / u["priority_total"]) ** u["beta"],
+        "the exponent is beta and not -beta",
+    ),
+    (
+        lambda u, p, v: (u["buffer_size"] * p / (v or u)["priority_total"]) ** -u["beta"],
+        "the total is the one of the update before",
+    ),
+    (
+        lambda u, p, v: (u["buffer_size"] * p / u["priority_total"]) ** -(v or u)["beta"],
+        "beta is the one of the update before",
+    ),
+    (lambda *_: 1.0, "weights are 1, as if draws were uniform"),
+    (
+        lambda u, p, _: (u["buffer_size"] * p / 77.0) ** -u["beta"],
+        "it would be right for a total of 77",
+    ),
+]
+
+
+@pytest.mark.parametrize(("formula", "cause"), RAW_MISTAKES)
+def test_the_mistake_in_a_raw_weight_is_named(tiny_log, formula, cause):
+    run = PrioritizedRun(capacity=100)
+    spoil(run, formula)
+    run.write(tiny_log)
+    assert cause in said(tiny_log, "wrong_raw_weight")
+
+
+def test_the_figures_of_a_raw_weight_are_said(tiny_log):
+    run = PrioritizedRun()
+    update, row = run.updates[9], run.batch(9)[5]
+    row["weight_raw"] *= 2
+    run.write(tiny_log)
+    text = said(tiny_log, "wrong_raw_weight")
+    assert "update 9 has the raw weight" in text
+    assert "at batch position 5 (1 of 8 draws)" in text
+    assert f"with N = {update['buffer_size']}, p = " in text
+    assert ", 1 of it apart" in text
+
+
+@pytest.mark.parametrize(("factor", "fails"), [(15, False), (30, True)])
+def test_a_raw_weight_may_be_off_by_what_float32_loses(tiny_log, factor, fails):
+    """u (20 + 4 beta) is 22 u where N p is 1 and beta 0.5."""
+    run = PrioritizedRun(beta_annealing=False, beta_start=0.5)
+    update, row = run.updates[9], run.batch(9)[5]
+    row["priority"] = float(np.float32(update["priority_total"] / update["buffer_size"]))
+    row["weight_raw"] = 1 + factor * U
+    run.write(tiny_log)
+    assert (result_of(tiny_log, "wrong_raw_weight").status == "fail") is fails
+
+
+def test_near_miss_of_a_wrong_size_the_buffer_is_full(tiny_log):
+    """Once the buffer is full, N is the capacity."""
+    run = PrioritizedRun(capacity=10)
+    spoil(run, RAW_MISTAKES[0][0])
+    assert {update["buffer_size"] for update in run.updates} == {10}
+    run.write(tiny_log)
+    assert passes(tiny_log, "wrong_raw_weight")
+
+
+def test_near_miss_of_weights_of_one_beta_is_zero(tiny_log):
+    run = PrioritizedRun(beta_annealing=False, beta_start=0.0)
+    assert {row["weight_raw"] for row in run.samples} == {1.0}
+    run.write(tiny_log)
+    assert passes(tiny_log, "wrong_raw_weight")
+    assert passes(tiny_log, "weights_all_one")
+
+
+# Final weights
+
+
+def normalise(run, divisor_of):
+    for update in run.updates:
+        rows = run.batch(update["update_id"])
+        divisor = divisor_of(update, rows)
+        update["weight_normaliser"] = divisor
+        for row in rows:
+            row["weight"] = float(np.float32(row["weight_raw"] / divisor))
+
+
+def smallest(rows):
+    return min(row["priority"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("divisor_of", "cause"),
+    [
+        (lambda _, rows: np.mean([r["weight_raw"] for r in rows]), "the mean of the batch"),
+        (lambda _, rows: sum(r["weight_raw"] for r in rows), "the sum of the batch"),
+        (lambda _, rows: min(r["weight_raw"] for r in rows), "the smallest of the batch"),
+        (lambda *_: 1.0, "the raw weights are not normalised"),
+        (lambda *_: 7.5, "the normaliser is the largest of the whole buffer"),
+        (
+            lambda u, rows: u["priority_total"] / (u["buffer_size"] * smallest(rows)),
+            "without the exponent beta",
+        ),
+        (
+            lambda u, rows: (
+                (u["buffer_size"] * smallest(rows) ** 2 / u["priority_total"]) ** -u["beta"]
+            ),
+            "without its exponent alpha",
+        ),
+        (lambda *_: 0.123, "the normaliser is none of the known ones"),
+    ],
+)
+def test_the_mistake_in_a_normaliser_is_named(tiny_log, divisor_of, cause):
+    run = PrioritizedRun(seed=4)
+    normalise(run, lambda update, rows: float(divisor_of(update, rows)))
+    run.write(tiny_log)
+    assert cause in said(tiny_log, "wrong_final_weight")
+
+
+def test_a_memory_wide_normaliser_that_is_not_logged_is_named(tiny_log):
+    run = PrioritizedRun()
+    normalise(run, lambda *_: 7.5)
+    for update in run.updates:
+        update["weight_normaliser"] = None
+    run.write(tiny_log)
+    text = said(tiny_log, "wrong_final_weight")
+    assert "update 0: the largest weight of the batch is 0.1333" in text
+    assert "a normaliser above all of the batch is one of the whole buffer, or of the past" in text
+
+
+def test_a_weight_of_another_divisor_within_a_batch_is_named(tiny_log):
+    run = PrioritizedRun()
+    rows = run.batch(9)
+    lowest = min(rows, key=lambda row: row["weight"])
+    lowest["weight"] *= 0.5
+    run.write(tiny_log)
+    assert "raw weights are divided by different numbers" in said(tiny_log, "wrong_final_weight")
+
+
+def test_weights_above_one_are_named_without_raw_weights(tiny_log):
+    run = PrioritizedRun(weight_normaliser="buffer")
+    for row in run.samples:
+        row["weight"] = 1.5 * row["weight"]
+        row["weight_raw"] = None
+    run.write(tiny_log)
+    assert "the largest weight is 1.5, above 1" in said(tiny_log, "wrong_final_weight")
+
+
+def test_near_miss_of_a_memory_wide_normaliser_the_config_says_so(tiny_log):
+    run = PrioritizedRun(weight_normaliser="buffer")
+    normalise(run, lambda *_: 7.5)
+    run.write(tiny_log)
+    assert passes(tiny_log, "wrong_final_weight")
+
+
+@pytest.mark.parametrize(("factor", "fails"), [(35, False), (60, True)])
+def test_a_final_weight_may_be_off_by_what_float32_loses(tiny_log, factor, fails):
+    """u (41 + 8 beta) is 45 u where all raw weights are 1 and beta 0.5."""
+    run = PrioritizedRun(beta_annealing=False, beta_start=0.5)
+    for row in run.batch(9):
+        row["weight_raw"] = row["weight"] = 1.0
+    run.updates[9]["weight_normaliser"] = 1.0
+    run.batch(9)[2]["weight"] = 1 - factor * U
+    run.write(tiny_log)
+    assert (result_of(tiny_log, "wrong_final_weight").status == "fail") is fails
+
+
+# The loss
+
+
+def losses(rows, loss):
+    size = abs(np.array([row["td_error"] for row in rows]))
+    if loss == "abs":
+        return size
+    return size * size / 2 if loss == "squared" else np.where(size <= 1, size**2 / 2, size - 0.5)
+
+
+def column(rows, name):
+    return np.array([row[name] for row in rows])
+
+
+@pytest.mark.parametrize("loss", ["abs", "squared", "huber"])
+@pytest.mark.parametrize(
+    ("formula", "cause"),
+    [
+        (lambda each, _: each.mean(), "it is the mean without the weights"),
+        (lambda each, w: (each * w).sum(), "it is the sum and not the mean"),
+        (lambda each, _: each.sum(), "it is the sum without the weights"),
+        (lambda each, w: (each * w).sum() / w.sum(), "it is divided by the sum of the weights"),
+        (lambda each, w: 2 * (each * w).mean(), "it is twice as large"),
+        (lambda each, w: (each * w).mean() / 2, "it is half as large"),
+        (lambda each, w: each.mean() * w.mean(), "the mean weight multiplies the mean loss"),
+        (lambda *_: 0.123, "none of the known mistakes"),
+    ],
+)
+def test_the_mistake_in_a_loss_is_named(tiny_log, loss, formula, cause):
+    run = PrioritizedRun(loss=loss)
+    rows = run.batch(20)
+    run.updates[20]["loss"] = float(formula(losses(rows, loss), column(rows, "weight")))
+    run.write(tiny_log)
+    text = said(tiny_log, "loss_not_weighted")
+    assert "update 20 logs the loss" in text
+    assert cause in text
+
+
+def test_a_loss_of_raw_weights_is_named(tiny_log):
+    run = PrioritizedRun()
+    rows = run.batch(20)
+    raw = column(rows, "weight_raw")
+    run.updates[20]["loss"] = float((raw * losses(rows, "huber")).mean())
+    run.write(tiny_log)
+    assert "the raw weights multiply the loss" in said(tiny_log, "loss_not_weighted")
+
+
+def test_a_cross_entropy_beyond_the_bounds_of_weighted_ones_is_named(tiny_log):
+    """The entropy of the target is at most ln 51 = 3.93, and the mean weight is about a half."""
+    run = PrioritizedRun(loss="cross-entropy", num_atoms=51, beta_start=1.0)
+    rows = run.batch(20)
+    for row in rows:
+        row["weight"] *= 0.1
+    run.updates[20]["loss"] = float(column(rows, "td_error").mean() + 3)
+    run.write(tiny_log)
+    text = said(tiny_log, "loss_not_weighted")
+    assert "a mean without the weights can be that, so they do not multiply the loss" in text
+
+
+def test_a_cross_entropy_below_the_divergence_is_named(tiny_log):
+    run = PrioritizedRun(loss="cross-entropy", num_atoms=51)
+    run.updates[20]["loss"] = 0.01
+    run.write(tiny_log)
+    assert "the weights multiply something else" in said(tiny_log, "loss_not_weighted")
+
+
+@pytest.mark.parametrize(("factor", "fails"), [(10, False), (20, True)])
+def test_a_loss_may_be_off_by_what_a_float32_sum_loses(tiny_log, factor, fails):
+    """(8 + 6) u for a batch of 8."""
+    run = PrioritizedRun(loss="abs")
+    rows = run.batch(20)
+    exact = float((column(rows, "weight") * losses(rows, "abs")).mean())
+    run.updates[20]["loss"] = exact * (1 + factor * U)
+    run.write(tiny_log)
+    assert (result_of(tiny_log, "loss_not_weighted").status == "fail") is fails
+
+
+def test_near_miss_of_an_unweighted_loss_all_weights_are_one(tiny_log):
+    run = PrioritizedRun(importance_sampling=False)
+    for update in run.updates:
+        update["loss"] = float(losses(run.batch(update["update_id"]), "huber").mean())
+    run.write(tiny_log)
+    assert passes(tiny_log, "loss_not_weighted")
+
+
+# Weights of 1
+
+
+def test_weights_that_are_all_one_are_named(tiny_log):
+    run = PrioritizedRun()
+    for row in run.samples:
+        row["weight"] = 1.0
+    run.write(tiny_log)
+    text = said(tiny_log, "weights_all_one")
+    assert "and the config turns importance sampling on (beta is logged as up to 0.8" in text
+
+
+def test_weights_that_are_all_one_are_named_without_beta(tiny_log):
+    run = PrioritizedRun()
+    for row in run.samples:
+        row["weight"] = 1.0
+    for row in run.updates:
+        row["beta"] = None
+    run.write(tiny_log)
+    assert "(no beta is logged)" in said(tiny_log, "weights_all_one")
+
+
+def test_near_miss_of_weights_of_one_equal_priorities(tiny_log):
+    run = PrioritizedRun()
+    for row in run.samples:
+        row.update(weight=1.0, priority=0.5)
+    run.write(tiny_log)
+    assert passes(tiny_log, "weights_all_one")
+
+
+def test_weights_that_the_config_turns_off_are_named(tiny_log):
+    run = PrioritizedRun()
+    run.config["importance_sampling"] = False
+    run.write(tiny_log)
+    text = said(tiny_log, "weights_against_config")
+    assert "of 30 updates have weights other than 1, from update 1 on" in text
+
+
+def test_near_miss_of_weights_turned_off_they_are_one(tiny_log):
+    PrioritizedRun(importance_sampling=False).write(tiny_log)
+    assert passes(tiny_log, "weights_against_config")
+
+
+# Beta
+
+
+def betas(run, beta_of):
+    for update in run.updates:
+        update["beta"] = beta_of(update)
+
+
+@pytest.mark.parametrize(
+    ("beta_of", "cause"),
+    [
+        (lambda _: 0.4, "it is the same in all updates, and the config anneals it to 1"),
+        (lambda u: 0.4 + 0.6 * u["env_step"] / 50, "the schedule goes on beyond 1"),
+        (
+            lambda u: 0.4 + 0.6 * min(1, u["update_id"] / 50),
+            "it is annealed by updates and not by agent steps",
+        ),
+        (
+            lambda u: 0.4 + 0.6 * min(1, u["env_step"] * 4 / 50),
+            "it is annealed by frames and not by agent steps",
+        ),
+        (lambda u: 0.123 + u["update_id"] / 1000, "none of the known mistakes"),
+    ],
+)
+def test_the_mistake_in_beta_is_named(tiny_log, beta_of, cause):
+    run = PrioritizedRun(beta_anneal_steps=50, frame_skip=4)
+    betas(run, beta_of)
+    run.write(tiny_log)
+    assert cause in said(tiny_log, "wrong_beta")
+
+
+def test_a_beta_that_is_never_annealed_is_said_with_its_figures(tiny_log):
+    run = PrioritizedRun(beta_anneal_steps=50)
+    betas(run, lambda _: 0.4)
+    run.write(tiny_log)
+    text = said(tiny_log, "wrong_beta")
+    assert text.startswith("beta is 0.4 at update 29 (agent step 68), where the config gives 1: ")
+    assert text.endswith("(30 of 30 updates)")
+
+
+def test_beta_that_is_annealed_by_steps_of_one_environment_is_named(tiny_log):
+    run = PrioritizedRun(num_envs=4)
+    betas(run, lambda u: 0.4 + 0.6 * min(1, (u["env_step"] // 4) / 100))
+    run.write(tiny_log)
+    assert "it is annealed by steps of one environment" in said(tiny_log, "wrong_beta")
+
+
+def test_a_schedule_that_starts_again_on_resume_is_named(tiny_log):
+    run = PrioritizedRun(beta_anneal_steps=50)
+    run.resume_at(12)
+    begun = run.segments[1]["resume_step"]
+    for update in run.updates[12:]:
+        update["beta"] = 0.4 + 0.6 * (update["env_step"] - begun) / 50
+    run.write(tiny_log)
+    assert "the schedule started again on resume" in said(tiny_log, "wrong_beta")
+    text = said(tiny_log, "beta_out_of_range")
+    assert "beta falls at update 12" in text
+
+
+def test_a_beta_that_the_config_does_not_anneal_is_named(tiny_log):
+    run = PrioritizedRun()
+    run.config["beta_annealing"] = False
+    run.write(tiny_log)
+    assert "the config does not anneal it" in said(tiny_log, "wrong_beta")
+
+
+def test_near_miss_of_a_constant_beta_annealing_is_off(tiny_log):
+    PrioritizedRun(beta_annealing=False, beta_start=1.0).write(tiny_log)
+    assert passes(tiny_log, "wrong_beta")
+    assert passes(tiny_log, "beta_out_of_range")
+
+
+@pytest.mark.parametrize(("steps", "fails"), [(4, False), (5, True)])
+def test_a_schedule_may_be_off_by_one_step_of_all_environments(tiny_log, steps, fails):
+    run = PrioritizedRun(num_envs=4)
+    betas(run, lambda u: 0.4 + 0.6 * min(1, (u["env_step"] - steps) / 100))
+    run.write(tiny_log)
+    assert (result_of(tiny_log, "wrong_beta").status == "fail") is fails
+
+
+@pytest.mark.parametrize(
+    ("beta", "what"),
+    [(1.001, "goes beyond 1"), (-0.1, "is below 0"), (float("nan"), "is not a number")],
+)
+def test_a_beta_out_of_range_is_named_without_a_schedule(tiny_log, beta, what):
+    run = PrioritizedRun()
+    for name in ("beta_start", "beta_annealing", "beta_anneal_steps"):
+        del run.config[name]
+    run.updates[25]["beta"] = beta
+    run.write(tiny_log)
+    assert result_of(tiny_log, "wrong_beta").status == "not_applicable"
+    text = said(tiny_log, "beta_out_of_range")
+    assert f"beta {what} at update 25" in text
+    assert "and in 1 of 30 updates" in text
+
+
+def test_near_miss_of_a_beta_beyond_one_its_rounding_to_float32(tiny_log):
+    run = PrioritizedRun(beta_annealing=False, beta_start=1.0)
+    run.updates[25]["beta"] = 1 + 2 * U
+    run.write(tiny_log)
+    assert passes(tiny_log, "beta_out_of_range")
+    assert passes(tiny_log, "wrong_beta")
+
+
+# First draws
+
+
+def first_draws(run, weight):
+    seen = set()
+    for row in run.samples:
+        row["weight"] = 0.5 if row["transition_id"] in seen else weight
+        seen.add(row["transition_id"])
+    assert len(seen) >= 100
+
+
+@pytest.mark.parametrize(("weight", "fails"), [(2e-8, True), (9e-5, True), (2e-4, False)])
+def test_first_weights_that_vanish_are_named(tiny_log, weight, fails):
+    run = PrioritizedRun(updates=100)
+    first_draws(run, weight)
+    run.write(tiny_log)
+    result = result_of(tiny_log, "first_weights_vanish")
+    assert (result.status == "fail") is fails
+    if fails:
+        text = result.diagnosis(result.examples[0])
+        assert f"have a median weight of {np.float32(weight):.4g} at their first draw" in text
+        assert "and a mean weight of 0.5 after it" in text
+
+
+def test_near_miss_of_vanishing_first_weights_a_few_are_tiny(tiny_log):
+    run = PrioritizedRun(updates=100)
+    first_draws(run, 0.05)
+    for row in run.samples[:40]:
+        row["weight"] = 1e-8
+    run.write(tiny_log)
+    assert passes(tiny_log, "first_weights_vanish")
