@@ -4,7 +4,7 @@
 -- reads: transitions
 -- grain: run_id, noise_draw
 -- groups: transitions
--- needs: run_settings
+-- needs: noise_counts, run_settings
 -- requires: transitions.noise_draw, config.noisy = factorised | independent, config.update_period,
 --     config.num_envs
 -- diagnosis: noise draw {noise_draw} of run {run_id} chose {actions} actions, from agent step
@@ -34,6 +34,7 @@ draws AS (
         min(env_step) AS first_env_step,
         max(env_step) AS last_env_step
     FROM transitions
+    SEMI JOIN (FROM shared.noise_counts WHERE NOT used_once) AS suspects USING (run_id)
     WHERE noise_draw IS NOT NULL
     GROUP BY run_id, noise_draw
 ),

@@ -21,6 +21,7 @@ WITH stated AS (
     SELECT
         s.run_id,
         s.config ->> '$.noisy' AS noisy,
+        s.config ->> '$.noisy' <> 'off' AS is_noisy,
         s.config ->> '$.double' = 'true' AS selects,
         coalesce((s.config ->> '$.learning_starts')::BIGINT, 0) AS learning_starts,
         bool_or(r.source = 'rlaudit') AS logs_draws
@@ -28,30 +29,57 @@ WITH stated AS (
     JOIN runs AS r USING (run_id)
     GROUP BY ALL
 ),
-passes AS (
-    SELECT run_id, 'online' AS pass, env_step, noise_online AS noise_draw FROM updates
-    UNION ALL
-    SELECT run_id, 'target' AS pass, env_step, noise_target AS noise_draw FROM updates
-    UNION ALL
-    SELECT run_id, 'selecting' AS pass, env_step, noise_select AS noise_draw
-    FROM updates
-    SEMI JOIN (FROM stated WHERE selects) AS doubles USING (run_id)
-    UNION ALL
-    SELECT run_id, 'acting' AS pass, env_step, noise_draw
-    FROM transitions
-    JOIN stated USING (run_id)
-    WHERE noise_draw IS NOT NULL OR logs_draws OR env_step > learning_starts
+-- One scan of each table: with a row for each pass this would take 0.5 s on 2.6M of them.
+learning AS (
+    SELECT
+        u.run_id,
+        unnest([
+            {
+                'pass': 'online',
+                'uses': count(*),
+                'draws': count(u.noise_online),
+                'first_env_step': min(u.env_step) FILTER ((u.noise_online IS NULL) = s.is_noisy)
+            },
+            {
+                'pass': 'target',
+                'uses': count(*),
+                'draws': count(u.noise_target),
+                'first_env_step': min(u.env_step) FILTER ((u.noise_target IS NULL) = s.is_noisy)
+            },
+            {
+                'pass': 'selecting',
+                'uses': if(any_value(s.selects), count(*), 0),
+                'draws': if(any_value(s.selects), count(u.noise_select), 0),
+                'first_env_step': min(u.env_step) FILTER ((u.noise_select IS NULL) = s.is_noisy)
+            }
+        ]) AS pass
+    FROM updates AS u
+    JOIN stated AS s USING (run_id)
+    GROUP BY u.run_id
+),
+acting AS (
+    SELECT
+        t.run_id,
+        {
+            'pass': 'acting',
+            'uses': count(*),
+            'draws': count(t.noise_draw),
+            'first_env_step': min(t.env_step) FILTER ((t.noise_draw IS NULL) = s.is_noisy)
+        } AS pass
+    FROM transitions AS t
+    JOIN stated AS s USING (run_id)
+    WHERE t.noise_draw IS NOT NULL OR s.logs_draws OR t.env_step > s.learning_starts
+    GROUP BY t.run_id
 )
 SELECT
     s.run_id,
-    p.pass,
+    p.pass.pass AS pass,
     s.noisy,
-    count(*) AS uses,
-    count(*) FILTER ((p.noise_draw IS NULL) = (s.noisy <> 'off')) AS wrong,
-    min(p.env_step) FILTER ((p.noise_draw IS NULL) = (s.noisy <> 'off')) AS first_env_step,
-    if(s.noisy = 'off', 'drew noise', 'drew none') AS verdict
-FROM passes AS p
+    p.pass.uses AS uses,
+    if(s.is_noisy, p.pass.uses - p.pass.draws, p.pass.draws) AS wrong,
+    p.pass.first_env_step AS first_env_step,
+    if(s.is_noisy, 'drew none', 'drew noise') AS verdict
+FROM (FROM learning UNION ALL FROM acting) AS p
 JOIN stated AS s USING (run_id)
-GROUP BY s.run_id, s.noisy, p.pass
-HAVING wrong > 0
-    AND (any_value(s.logs_draws) OR count(p.noise_draw) > 0)
+WHERE wrong > 0
+    AND (s.logs_draws OR p.pass.draws > 0)
