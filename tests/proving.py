@@ -27,12 +27,15 @@ def config_of(settings: Mapping[str, Any]) -> TrainConfig:
     )
 
 
-def audit(log_path: Path, *, limit: int = 10, threads: int = 0) -> list[CheckResult]:
-    """Run all checks over a log; ``limit`` bounds the examples of each, ``threads`` 0 is all."""
+def audit(
+    log_path: Path, *, only: str | None = None, limit: int = 10, threads: int = 0
+) -> list[CheckResult]:
+    """Run all checks over a log, or one; ``limit`` bounds the examples, ``threads`` 0 is all."""
+    checks = [check for check in load_checks() if only in (None, check.name)]
     with open_for_reading(log_path) as log:
         if threads:
             log.con.execute(f"SET threads = {threads}")
-        return run_checks(log.con, load_checks(), limit=limit)
+        return run_checks(log.con, checks, limit=limit)
 
 
 def sentences(result: CheckResult) -> list[str]:

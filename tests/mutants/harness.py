@@ -122,13 +122,14 @@ def main() -> None:
     table = commands.add_parser("table", help="the table of all mutants, as Markdown")
     table.add_argument("--write", action="store_true", help="into the README of this folder")
     table.add_argument("--slow", action="store_true", help="run the slow mutants as well")
+    table.add_argument("--jobs", type=int, default=2, help="processes at a time")
     options = parser.parse_args()
     if options.command == "list":
         _show_list()
     elif options.command == "run":
         sys.exit(0 if _show_runs(options.names, options.keep) else 1)
     else:
-        sys.exit(make_table(write=options.write, slow=options.slow))
+        sys.exit(make_table(write=options.write, slow=options.slow, jobs=options.jobs))
 
 
 if __name__ == "__main__":

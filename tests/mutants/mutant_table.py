@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,31 +38,27 @@ tests/mutants/harness.py run NAME` shows one mutant with all that the audit says
 
 
 class Row(NamedTuple):
-    """One mutant's line of the table."""
+    """One mutant's line of the table, or why it has none."""
 
-    mutant: Mutant
-    verdict: Verdict
-    steps_needed: int | None
+    name: str
+    cells: tuple[str, ...]
+    problems: list[str]
 
 
-def make_table(*, write: bool, slow: bool) -> int:
+def make_table(*, write: bool, slow: bool, jobs: int) -> int:
     """Run all mutants, print the table or write it, and return an exit code."""
-    rows, bad = [], []
-    for mutant in load_mutants().values():
-        if mutant.slow and not slow:
-            continue
-        try:
-            row = _row(mutant)
-        except BrokenMutantError as error:
-            print(f"{mutant.name}: broken: {error}", file=sys.stderr)
-            bad.append(mutant.name)
-            continue
-        rows.append(row)
-        print(f"{mutant.name}: {row.steps_needed} steps", file=sys.stderr, flush=True)
-        if row.verdict.problems:
-            bad.append(mutant.name)
-            print("   ", "; ".join(row.verdict.problems), file=sys.stderr)
-    text = f"{_HEAD}\n{_markdown(rows)}"
+    names = [name for name, mutant in load_mutants().items() if slow or not mutant.slow]
+    rows = []
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        for done, row in enumerate(pool.map(_row, names), start=1):
+            rows.append(row)
+            print(f"{done} of {len(names)}: {row.name}", file=sys.stderr, flush=True)
+            for problem in row.problems:
+                print(f"    {problem}", file=sys.stderr)
+    bad = [row.name for row in rows if row.problems]
+    lines = [_line(_COLUMNS), _line("---" for _ in _COLUMNS)]
+    lines += [_line(row.cells) for row in rows if row.cells]
+    text = "\n".join((_HEAD, *lines, ""))
     if bad:
         print(f"not as declared: {', '.join(bad)}", file=sys.stderr)
     if write and not bad:
@@ -70,17 +68,23 @@ def make_table(*, write: bool, slow: bool) -> int:
     return 1 if bad else 0
 
 
-def _row(mutant: Mutant) -> Row:
+def _row(name: str) -> Row:
+    mutant = load_mutants()[name]
     with tempfile.TemporaryDirectory() as folder:
-        verdict = run_mutant(mutant, Path(folder, "whole.duckdb"))
-        return Row(mutant, verdict, _steps_needed(mutant, verdict, Path(folder)))
+        try:
+            verdict = run_mutant(mutant, Path(folder, "whole.duckdb"))
+        except BrokenMutantError as error:
+            return Row(name, (), [f"broken: {error}"])
+        steps = _steps_needed(mutant, verdict, Path(folder))
+    return Row(name, _cells(verdict, steps), verdict.problems)
 
 
 def _steps_needed(mutant: Mutant, whole: Verdict, folder: Path) -> int | None:
     """Return how many steps the shortest run has that is flagged; None if none is."""
     for steps in _ladder({**TINY, **mutant.settings}["steps"]):
+        path = folder / f"{steps}.duckdb"
         try:
-            verdict = run_mutant(mutant, folder / f"{steps}.duckdb", steps=steps)
+            verdict = run_mutant(mutant, path, only=mutant.flagged_by, steps=steps)
         except BrokenMutantError:
             continue  # so few steps that the patch finds nothing to change
         if verdict.flagged:
@@ -95,26 +99,19 @@ def _ladder(most: int) -> Iterator[int]:
         steps *= 2
 
 
-def _markdown(rows: Iterable[Row]) -> str:
-    lines = [_line(_COLUMNS), _line("---" for _ in _COLUMNS)]
-    lines += [_line(_cells(row)) for row in rows]
-    return "\n".join(lines) + "\n"
-
-
 def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    mutant, verdict = row.mutant, row.verdict
-    steps = "-" if row.steps_needed is None else f"{row.steps_needed:,}"
+def _cells(verdict: Verdict, steps_needed: int | None) -> tuple[str, ...]:
+    mutant = verdict.mutant
     return (
         f"`{mutant.name}`",
         str(mutant.bug or "-"),
         mutant.about.replace("|", "\\|"),
         f"`{mutant.flagged_by}`",
         f"{verdict.rows:,}",
-        steps,
+        "-" if steps_needed is None else f"{steps_needed:,}",
         f"{verdict.seconds:.1f}",
     )
 

@@ -144,10 +144,12 @@ def load_family(family: str) -> None:
         raise
 
 
-def run_mutant(mutant: Mutant, log_path: Path, **settings: Any) -> Verdict:
+def run_mutant(
+    mutant: Mutant, log_path: Path, *, only: str | None = None, **settings: Any
+) -> Verdict:
     """Train with the bug in place, log to ``log_path``, and audit the log without it.
 
-    ``settings`` go on top of the mutant's own.
+    ``settings`` go on top of the mutant's own; ``only`` names the one check to run, if not all.
 
     Raises:
         BrokenMutantError: if the run left nothing to audit, or ended in an error that shows that
@@ -156,7 +158,7 @@ def run_mutant(mutant: Mutant, log_path: Path, **settings: Any) -> Verdict:
     started = time.perf_counter()
     died = _train(mutant, {**TINY, **mutant.settings, **settings}, log_path)
     steps = _steps_in(log_path, died)
-    results = audit(log_path, limit=_EXAMPLES)
+    results = audit(log_path, only=only, limit=_EXAMPLES, threads=1)
     return Verdict(
         mutant=mutant,
         results=results,
@@ -164,6 +166,14 @@ def run_mutant(mutant: Mutant, log_path: Path, **settings: Any) -> Verdict:
         agent_steps=steps,
         seconds=time.perf_counter() - started,
     )
+
+
+def problems_of(name: str, folder: Path) -> list[str]:
+    """Run the mutant of that name with its log in ``folder``; return what is not as declared.
+
+    For a process of its own, into which a mutant cannot be handed.
+    """
+    return run_mutant(load_mutants()[name], folder / f"{name}.duckdb").problems
 
 
 def _train(mutant: Mutant, settings: Mapping[str, Any], log_path: Path) -> str:
