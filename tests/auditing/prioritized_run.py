@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+from checking import result_of
 
 CONFIG = {
     "prioritized": True,
@@ -191,3 +192,17 @@ class PrioritizedRun:
             )
             log.con.unregister("rows_of_run")
         return log
+
+
+def said(log, name):
+    """Return what a check that must fail says of its first row."""
+    result = result_of(log, name)
+    assert result.status == "fail", (result.status, result.message)
+    return result.diagnosis(result.examples[0])
+
+
+def passes(log, name):
+    """Hold that a check applies and passes."""
+    result = result_of(log, name)
+    assert result.status == "pass", result.message or result.diagnosis(result.examples[0])
+    return True

@@ -174,9 +174,11 @@ class Interrupts:
 
     def __init__(self, at: int) -> None:
         self.at = at
+        self.sent = False
 
     def step(self, env_step, _flush):
-        if env_step == self.at:
+        if env_step >= self.at and not self.sent:
+            self.sent = True
             os.kill(os.getpid(), signal.SIGINT)
         return ""
 
