@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from rlaudit.errors import SqlFileError
-from rlaudit.sqlfiles.text import without_comments
+from rlaudit.sqlfiles.text import first_line, second_line
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -38,17 +38,10 @@ def verify_statement(file: CheckFile | SharedFile, con: DuckDBPyConnection) -> N
         raise SqlFileError(f"{file.path}:1: no statements where there must be one SELECT")
     if statements[0].type != duckdb.StatementType.SELECT:
         kind = statements[0].type.name
-        line = _first_line(file.sql, 0)
+        line = first_line(file.sql)
         raise SqlFileError(f"{file.path}:{line}: the statement is {kind} and not a SELECT")
     if len(statements) > 1:
-        line = _first_line(file.sql, len(statements[0].query) + 1)
+        line = second_line(file.sql)
         raise SqlFileError(
             f"{file.path}:{line}: {len(statements)} statements where there must be one SELECT"
         )
-
-
-def _first_line(sql: str, start: int) -> int:
-    """Return the line on which the first code from ``start`` on stands."""
-    code = without_comments(sql)
-    end = start + len(code[start:]) - len(code[start:].lstrip(" \t\r\n;"))
-    return sql.count("\n", 0, end) + 1

@@ -19,6 +19,24 @@ def without_comments(sql: str) -> str:
     return _COMMENT_OR_QUOTED.sub(blank, sql)
 
 
+def first_line(sql: str) -> int:
+    """Return the line on which the first statement begins; 1 if there is none."""
+    return _line_of_code(sql, 0)
+
+
+def second_line(sql: str) -> int:
+    """Return the line on which the second statement begins; 1 if there is none."""
+    # Comments and quoted texts alike: a semicolon in one of them ends nothing.
+    bare = _COMMENT_OR_QUOTED.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), sql)
+    return _line_of_code(sql, bare.find(";") + 1)
+
+
+def _line_of_code(sql: str, start: int) -> int:
+    code = without_comments(sql)
+    found = re.compile(r"[^\s;]").search(code, start)
+    return sql.count("\n", 0, found.start()) + 1 if found else 1
+
+
 def statement_of(sql: str) -> str:
     """Return the one statement of a file: without its header and without a semicolon."""
     lines = sql.splitlines()

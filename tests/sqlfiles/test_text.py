@@ -15,6 +15,7 @@ from rlaudit.sqlfiles import (
     tables_named,
     without_comments,
 )
+from rlaudit.sqlfiles.text import first_line, second_line
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,18 @@ def test_the_statement_of_every_file_fits_into_parentheses():
     with duckdb.connect() as con:
         for file in (*load_checks(), *load_shared().values()):
             assert len(con.extract_statements(f"SELECT * FROM (\n{statement_of(file.sql)}\n)")) == 1
+
+
+@pytest.mark.parametrize(
+    ("sql", "first", "second"),
+    [
+        ("SELECT 1", 1, 1),
+        ("-- a;\n\nSELECT ';'\n;\n-- b\nSELECT 2", 3, 6),
+        ("/* a;\n */ SELECT 1;;\n;DROP TABLE t", 2, 3),
+    ],
+)
+def test_the_lines_of_two_statements(sql, first, second):
+    assert (first_line(sql), second_line(sql)) == (first, second)
 
 
 def test_names_that_sql_reads_are_found_with_their_lines():
