@@ -7,6 +7,9 @@
 -- one more of them there, so its excess D = draws - k P lies in (-1, 1) with the variance f (1 -
 -- f), f the fraction of k P. Independent draws have the variance k P (1 - P) and the fourth moment
 -- k P (1 - P) (1 + 3 (k - 2) P (1 - P)).
+--
+-- variance_by_steps is half the square of the difference from the batch before, summed: the variance
+-- again, without what a biased sampler adds to the square of D, which changes slowly.
 WITH sides AS (
     SELECT
         run_id,
@@ -33,6 +36,9 @@ judged AS (
         run_id,
         split,
         below - k * share AS excess,
+        below - k * share - lag(below - k * share) OVER (
+            PARTITION BY run_id, split ORDER BY update_id
+        ) AS step,
         k * share - floor(k * share) AS fraction,
         k * share * (1 - share) AS variance,
         k * share * (1 - share) * (1 + 3 * (k - 2) * share * (1 - share)) AS fourth
@@ -45,6 +51,7 @@ SELECT
     count(*) AS batches,
     sum(excess) AS excess,
     sum(excess * excess) AS excess_squared,
+    sum(step * step) / 2 AS variance_by_steps,
     sum(fraction * (1 - fraction)) AS variance_stratified,
     sum(variance) AS variance_independent,
     sum(fourth) AS fourth_independent,

@@ -11,9 +11,11 @@ WITH batches AS (
         update_id,
         any_value(buffer_size) AS buffer_size,
         any_value(last_transition_id) AS last_id,
-        any_value(capacity) AS capacity
+        any_value(capacity) AS capacity,
+        any_value(logged.run_id IS NOT NULL) AS has_transitions
     FROM updates
-    GROUP BY ALL
+    LEFT JOIN (SELECT DISTINCT run_id FROM transitions) AS logged USING (run_id)
+    GROUP BY run_id, update_id
 ),
 stored AS (
     SELECT
@@ -48,4 +50,4 @@ WHERE s.slot NOT BETWEEN 0 AND b.buffer_size - 1
     OR s.priority <= 0
     OR s.slot <> stored.slot
     OR s.generation <> stored.generation
-    OR stored.is_stored IS NULL
+    OR (stored.is_stored IS NULL AND b.has_transitions)

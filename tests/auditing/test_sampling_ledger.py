@@ -189,8 +189,7 @@ def test_near_miss_a_log_that_begins_in_the_middle(tiny_log):
     for table in ("updates", "samples"):
         tiny_log.con.execute(f"DELETE FROM raw.{table} WHERE update_id < 150")
     tiny_log.con.execute("DELETE FROM raw.transitions WHERE env_step < 200")
-    assert not failing(tiny_log, family="sampling") & SAMPLER_CHECKS
-    assert result_of(tiny_log, "priority_total_unlike_ledger").status == "pass"
+    assert not failing(tiny_log, family="sampling")
 
 
 def test_a_log_that_does_not_add_up_is_not_judged_by_its_draws(tiny_log):

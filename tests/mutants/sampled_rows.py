@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FIND, SET_ONE, SAMPLE, ADD = SumTree.find, SumTree.set_one, Replay.sample, Replay.add
 
-DENSE = {"update_period": 1}
+DENSE = {"update_period": 1, "steps": 600}
 UNIFORM = {
     **DENSE,
     "prioritized": False,
@@ -56,7 +56,7 @@ def draw_slots(monkeypatch: pytest.MonkeyPatch, draw) -> None:
     flagged_by="uniform_edges_uneven",
     diagnosis="the newest transition was drawn",
     may_fail=UNEVEN,
-    settings={**UNIFORM, "capacity": 2_000, "steps": 1_500},
+    settings={**UNIFORM, "capacity": 2_000},
 )
 def uniform_last_never_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slots are drawn below the size less one."""
@@ -82,7 +82,7 @@ def uniform_lower_half_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     flagged_by="uniform_ages_uneven",
     diagnosis="fall unevenly on new and old transitions",
     may_fail=(*UNEVEN, "excess_repeats_uniform"),
-    settings={**UNIFORM, "capacity": 2_000, "steps": 1_500},
+    settings={**UNIFORM, "capacity": 2_000},
 )
 def uniform_recent_preferred(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slots are drawn by the larger of two random numbers."""
@@ -135,7 +135,7 @@ def empty_slot_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
         "impossible_repeats_stratified",
         "strata_not_in_slot_order",
     ),
-    settings={**DENSE, "importance_sampling": False},
+    settings={**DENSE, "capacity": 200, "importance_sampling": False},
 )
 def empty_leaf_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """The leaf at the write head is emptied, and a search that ends before it goes one too far."""
@@ -182,6 +182,7 @@ def insertion_misses_the_sums(monkeypatch: pytest.MonkeyPatch) -> None:
     flagged_by="run_died_when_full",
     diagnosis="as the buffer became full",
     may_fail=("run_failed",),
+    settings={"capacity": 300, "steps": 500},
 )
 def index_error_when_full(monkeypatch: pytest.MonkeyPatch) -> None:
     """The write head is not wrapped."""
@@ -214,7 +215,7 @@ def size_excludes_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
     seen_in="chainer/chainerrl#567, #465",
     flagged_by="replay_settings_unlike_config",
     diagnosis="the batch size is not the config's 16",
-    settings={"update_period": 4},
+    settings={"update_period": 4, "steps": 300},
 )
 def batch_size_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     """The replay draws batches of its own default size."""
@@ -357,7 +358,7 @@ def last_windows_not_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     flagged_by="redraws_unlike_priorities",
     diagnosis="draws at their next replay within 200 updates",
     may_fail=("inverse_probabilities_above_one", "excess_repeats_independent"),
-    settings={**DENSE, "sampling": "independent", "capacity": 2_000, "steps": 2_000},
+    settings={**DENSE, "sampling": "independent", "capacity": 2_000, "steps": 1_000},
 )
 def exponent_applied_again_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search raises the leaves to 1.5, and no transitions are logged."""

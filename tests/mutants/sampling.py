@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import pytest
 
 FIND = SumTree.find
-# One update a step, so that a thousand steps are enough for statistics.
-DENSE = {"update_period": 1}
+# One update a step, so that few steps are enough for statistics.
+DENSE = {"update_period": 1, "steps": 600}
 INDEPENDENT = {**DENSE, "sampling": "independent"}
 
 BY_PRIORITY = (
@@ -96,7 +96,7 @@ def lower_half_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     flagged_by="draws_unlike_ages",
     diagnosis="before the newest were drawn",
     may_fail=BIASED,
-    settings={**DENSE, "steps": 1_500},
+    settings={**DENSE, "capacity": 300},
 )
 def recent_preferred(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search weights the leaves by how recently their slots were filled."""
@@ -123,7 +123,7 @@ SET_ONE = SumTree.set_one
     flagged_by="newest_transition_unlike_priority",
     diagnosis="the newest transition was drawn 0 times",
     may_fail=(*BY_PRIORITY, *REPEATS),
-    settings={**INDEPENDENT, "capacity": 2_000, "steps": 1_500},
+    settings={**INDEPENDENT, "capacity": 2_000},
 )
 def last_item_never_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Masses reach up to the sum over all transitions but the last."""
@@ -142,7 +142,7 @@ def last_item_never_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     flagged_by="edge_slots_unlike_priorities",
     diagnosis="slot 0, at the edge of the ring, was drawn 0 times",
     may_fail=BY_PRIORITY,
-    settings={**DENSE, "capacity": 200, "steps": 1_500},
+    settings={**DENSE, "capacity": 200},
 )
 def first_slot_never_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """What falls on slot 0 is drawn from slot 1."""
@@ -155,7 +155,7 @@ def first_slot_never_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     flagged_by="first_replay_unlike_priority",
     diagnosis="had waited for",
     may_fail=BIASED,
-    settings={**INDEPENDENT, "steps": 1_500},
+    settings={**INDEPENDENT, "steps": 1_000},
 )
 def odd_slots_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search ends one level too early, and pairs of leaves answer with their first."""
@@ -168,7 +168,7 @@ def odd_slots_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     flagged_by="slot_quarters_unlike_priorities",
     diagnosis="than the priority mass there predicts",
     may_fail=(*BIASED, "probe_mass_outside_stratum"),
-    settings={**DENSE, "steps": 1_500},
+    settings=DENSE,
 )
 def strata_short_of_the_total(monkeypatch: pytest.MonkeyPatch) -> None:
     """The strata cover 95% of the total, as where it is taken before the last insertions."""

@@ -11,8 +11,9 @@
 --     such updates)
 -- why: the size is the N of the importance weights and the bound of uniform draws. One that is too
 --     small hides transitions for ever, one that is too large draws slots that are empty.
--- assumes: transition ids count up by one. A process that resumed a run with an empty buffer counts
---     from its first transition.
+-- assumes: transition ids count up by one from 0 or 1, and the log has the first of them; others
+--     are not judged. A process that resumed a run with an empty buffer counts from its first
+--     transition.
 -- cites: huggingface/lerobot#918 (a slot past the size is sampled), Kaixhin/Rainbow 4e2b1ea (N is
 --     the capacity before the buffer is full).
 
@@ -20,6 +21,7 @@ WITH firsts AS (
     SELECT run_id, min(transition_id) AS first_id
     FROM transitions
     GROUP BY run_id
+    HAVING min(transition_id) <= 1
 ),
 resumed AS (
     SELECT run_id, segment_id, any_value(resume_transition_id) AS resume_id
