@@ -160,10 +160,12 @@ def test_near_miss_of_a_beta_beyond_one_its_rounding_to_float32(tiny_log):
 # First draws
 
 
-def first_draws(run, weight):
+def first_draws(run, weight, priority=1e6):
     seen = set()
     for row in run.samples:
-        row["weight"] = 0.5 if row["transition_id"] in seen else weight
+        is_first = row["transition_id"] not in seen
+        row["weight"] = weight if is_first else 0.5
+        row["priority"] = priority if is_first else row["priority"]
         seen.add(row["transition_id"])
     assert len(seen) >= 100
 
@@ -178,7 +180,7 @@ def test_first_weights_that_vanish_are_named(tiny_log, weight, fails):
     if fails:
         text = result.diagnosis(result.examples[0])
         assert f"have a median weight of {np.float32(weight):.4g} at their first draw" in text
-        assert "and a mean weight of 0.5 after it" in text
+        assert "and a mean weight of 0.5 after it: their insert priority is 1,000,000 on" in text
 
 
 def test_near_miss_of_vanishing_first_weights_a_few_are_tiny(tiny_log):
@@ -186,5 +188,13 @@ def test_near_miss_of_vanishing_first_weights_a_few_are_tiny(tiny_log):
     first_draws(run, 0.05)
     for row in run.samples[:40]:
         row["weight"] = 1e-8
+    run.write(tiny_log)
+    assert passes(tiny_log, "first_weights_vanish")
+
+
+def test_near_miss_of_vanishing_first_weights_errors_are_as_large_as_the_insert_priority(tiny_log):
+    """Weights are small because priorities differ, and new transitions enter at a real error."""
+    run = PrioritizedRun(updates=100)
+    first_draws(run, 2e-8, priority=3.0)
     run.write(tiny_log)
     assert passes(tiny_log, "first_weights_vanish")

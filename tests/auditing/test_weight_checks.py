@@ -294,7 +294,7 @@ def test_a_cross_entropy_below_the_divergence_is_named(tiny_log):
 
 @pytest.mark.parametrize(("factor", "fails"), [(10, False), (20, True)])
 def test_a_loss_may_be_off_by_what_a_float32_sum_loses(tiny_log, factor, fails):
-    """(8 + 6) u for a batch of 8."""
+    """(8 + 7) u for a batch of 8."""
     run = PrioritizedRun(loss="abs")
     rows = run.batch(20)
     exact = float((column(rows, "weight") * losses(rows, "abs")).mean())

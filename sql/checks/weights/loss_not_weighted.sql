@@ -15,8 +15,10 @@
 --     The cross-entropy is the logged KL divergence plus the entropy of the target, which is not
 --     in the log and is between 0 and the logarithm of the number of atoms: there a loss is wrong
 --     only outside of these bounds.
--- threshold: (draws + 6) 2^-24 of the sum: a float32 sum of as many terms that are not negative,
---     in any order, the products and the division.
+-- threshold: (draws + 7) u of the mean, u = 2^-24: a float32 sum of as many terms that are not
+--     negative, in any order, the products and the division. With a cross-entropy the number of
+--     atoms is added, over which its own sum goes; a log that does not state num_atoms is not
+--     judged there.
 -- incremental: update_id
 -- cites: Schaul et al. 2016, Algorithm 1, line 13; tensorforce/tensorforce#267
 
@@ -24,11 +26,8 @@ WITH settings AS MATERIALIZED (
     SELECT
         run_id,
         config ->> '$.loss' AS loss_name,
-        if(
-            loss_name = 'cross-entropy',
-            coalesce(ln(greatest(TRY_CAST(config ->> '$.num_atoms' AS DOUBLE), 1)), 'inf'::DOUBLE),
-            0
-        ) AS most_entropy
+        if(loss_name = 'cross-entropy', TRY_CAST(config ->> '$.num_atoms' AS DOUBLE), 1) AS atoms,
+        ln(atoms) AS most_entropy
     FROM shared.run_settings
 ),
 judged AS (
@@ -45,10 +44,11 @@ judged AS (
         plain_lowest + settings.most_entropy AS plain_highest,
         b.weight_sum,
         b.largest_divisor AS divisor,
-        (b.draws + 6) * pow(2, -24) AS tolerance
+        (b.draws + 6 + settings.atoms) * pow(2, -24) AS tolerance
     FROM shared.sampled_batches AS b
     JOIN settings USING (run_id)
-    WHERE b.draws = coalesce(b.batch_size, b.draws)
+    WHERE settings.atoms >= 1
+        AND b.draws = coalesce(b.batch_size, b.draws)
         AND isfinite(b.weighted_loss_sum)
         AND isfinite(b.loss)
         AND b.smallest_weight >= 0
