@@ -12,7 +12,6 @@
 --     not the transition's
 -- why: action, reward and priority are then learned for a state that they do not belong to.
 -- assumes: a transition that the log does not have is a finding of other checks.
--- incremental: update_id
 -- cites: ray-project/ray#18358 (observations in shared memory change after they were stored);
 --     vwxyzjn/cleanrl#511 (slots overwritten between draw and use)
 
