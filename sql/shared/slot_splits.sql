@@ -8,8 +8,8 @@
 -- f), f the fraction of k P. Independent draws have the variance k P (1 - P) and the fourth moment
 -- k P (1 - P) (1 + 3 (k - 2) P (1 - P)).
 --
--- variance_by_steps is half the square of the difference from the batch before, summed: the variance
--- again, without what a biased sampler adds to the square of D, which changes slowly.
+-- variance_by_steps is half the square of the difference from the batch before, summed: the
+-- variance again, without what a biased sampler adds to the square of D, which changes slowly.
 WITH sides AS (
     SELECT
         run_id,

@@ -16,8 +16,8 @@
 -- threshold: from the slots alone, more than 1.5 falls from one slot to the next a batch (strata in
 --     order have none, an unpadded tree one) and a von Neumann ratio above 0.5, over 20 batches or
 --     more. From the priorities, a variance of the draws below a slot of at least half that of
---     independent draws where strata have less than a quarter of it, over 100 batches or more. It is
---     taken from the differences between batches, so that a biased sampler does not look
+--     independent draws where strata have less than a quarter of it, over 100 batches or more. It
+--     is taken from the differences between batches, so that a biased sampler does not look
 --     independent.
 -- false_alarms: none where its assumption holds: falls cannot occur, and the number of draws below
 --     a slot is within one of its expectation. Simulated ratios are 0.002 to 0.17 stratified and
