@@ -9,8 +9,8 @@
 -- 4 * 2^-24 of it.
 --
 -- item numbers a transition within all histories and position a draw within its history, in batches
--- of 2^20; the insertion stands in update -1. One lag of a struct over integers: 3.9 s of CPU time on
--- 13M draws, where three lags partitioned by run and transition take twice that.
+-- of 2^20; the insertion stands in update -1. One lag of a struct over integers: 3.9 s of CPU time
+-- on 13M draws, where three lags partitioned by run and transition take twice that.
 WITH states AS NOT MATERIALIZED (
     SELECT
         h.history * 1_099_511_627_776 + s.transition_id AS item,

@@ -26,13 +26,13 @@ WITH flagged AS (
         isfinite(weight_normaliser) IS FALSE AS bad_normaliser
     FROM shared.sampled_batches
 ),
-wrong AS (
+wrong AS MATERIALIZED (
     SELECT *
     FROM flagged
     WHERE bad_error OR bad_priority OR bad_new OR bad_weight OR bad_raw OR bad_loss OR bad_total
         OR bad_max OR bad_normaliser
 ),
-firsts AS (
+firsts AS MATERIALIZED (
     SELECT
         run_id,
         count(*) AS wrong,

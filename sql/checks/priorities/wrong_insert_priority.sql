@@ -103,8 +103,8 @@ SELECT
             AND (w.priority = 1 OR w.priority = w.expected_of_segment)
             THEN 'the running maximum was lost on resume'
         WHEN g.different > 0.2 AND g.wrong > 4
-            THEN 'what enters wrongly has many priorities, so each transition enters at an error of '
-                || 'its own'
+            THEN 'what enters wrongly has many priorities, so each transition enters at an error '
+                || 'of its own'
         WHEN w.priority > w.expected
             THEN 'no priority that large was ever written, so the initial maximum is far above '
                 || 'real errors and the weight of its first draw next to nothing'

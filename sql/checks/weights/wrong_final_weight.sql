@@ -110,7 +110,8 @@ explained AS (
                         -beta
                     ),
                     'cause':
-                        'the normaliser is that of the smallest priority, without its exponent alpha'
+                        'the normaliser is that of the smallest priority, without its exponent '
+                            || 'alpha'
                 },
                 {
                     'value': if(logged > largest_raw * (1 + tolerance), logged, NULL),
