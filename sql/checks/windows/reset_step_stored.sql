@@ -15,7 +15,8 @@
 -- why: with next-step autoreset the step after an end ignores its action and returns a reset
 --     observation. Stored as a transition, it teaches that the last state of a game leads to the
 --     first of another.
--- threshold: (1 - share)^matches at most alpha, and a share of at least 0.5.
+-- threshold: (1 - share)^matches at most alpha, a share of at least 0.5, and nine of ten episodes
+--     that begin so: the environment resets itself after each.
 -- false_alarms: none where rewards at an episode's first step are as likely as at the next three.
 -- assumes: rewards are dense (share at least 0.5) and the first step pays like the next three. An
 --     adapter that logs the reset observation as the successor of a terminated step makes
@@ -25,10 +26,22 @@
 -- cites: vwxyzjn/cleanrl#499 (next-step autoreset of Gymnasium 1.0); Gymnasium's documentation of
 --     AutoresetMode
 
-WITH follows AS (
-    SELECT DISTINCT run_id, next_episode_id AS episode_id
+WITH ends AS (
+    SELECT
+        run_id,
+        next_episode_id AS episode_id,
+        bool_or(next_obs_hash = next_first_obs_hash) AS is_same
     FROM shared.ending_windows
-    WHERE at_end AND next_obs_hash = next_first_obs_hash
+    WHERE at_end AND next_obs_hash IS NOT NULL AND next_first_obs_hash IS NOT NULL
+    GROUP BY ALL
+),
+-- The environment resets itself after every episode. Where states are few, some episodes begin
+-- where another ended by chance.
+follows AS (
+    FROM ends
+    WHERE is_same
+    QUALIFY count(*) OVER (PARTITION BY run_id)
+        >= 0.9 * (SELECT count(*) FROM ends AS e WHERE e.run_id = ends.run_id)
 ),
 openings AS (
     SELECT
