@@ -97,9 +97,12 @@ def _audit_all(folder: Path, logs: dict[str, list[Trial]], jobs: int) -> Iterabl
             for name, of_log in logs.items()
         ]
         for done, future in enumerate(as_completed(futures), start=1):
+            audited = future.result()
             if done % 25 == 0:
                 print(f"{done} of {len(logs)} logs audited", file=sys.stderr, flush=True)
-            yield future.result()
+            for alarm in audited.alarms:
+                print(f"{alarm.run}: {alarm.check}: {alarm.sentence}", file=sys.stderr, flush=True)
+            yield audited
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
