@@ -141,6 +141,14 @@ def test_a_game_without_early_rewards_is_a_near_miss_of_a_reset_step(tiny_log):
     near_miss(tiny_log, "reset_step_stored")
 
 
+def test_one_episode_that_begins_where_another_ended_is_a_near_miss_of_a_reset_step(tiny_log):
+    """Where states are few it happens by chance, and its first step may pay nothing."""
+    episodes, changes = with_reset_steps(2)
+    episodes += [Played([1.0] * 5) for _ in range(3)]
+    store(tiny_log, episodes, changes=changes)
+    near_miss(tiny_log, "reset_step_stored")
+
+
 # --- frame stacks ---
 
 
