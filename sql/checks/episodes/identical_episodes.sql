@@ -6,7 +6,8 @@
 -- groups: episodes
 -- needs: run_settings
 -- requires: episodes.first_obs_hash, episodes.observation_hash, episodes.action_hash
--- params: most_starts BIGINT = 31, shortest BIGINT = 8, least_games BIGINT = 10
+-- params: most_starts BIGINT = 31, shortest BIGINT = 8, least_games BIGINT = 10,
+--     opening BIGINT = 200
 -- diagnosis: {games} training episodes of run {run_id} (ids {first_episode_id} to {last_episode_id},
 --     {length} steps each) are the same game under {seeds} seeds: {why_impossible}
 -- why: a replay that holds one game many times, or an environment that plays one game over and
@@ -15,7 +16,8 @@
 --     policy repeats itself. They are a fault where the run has more than most_starts distinct
 --     first observations and every other start led to a game of its own; or where half of the
 --     episodes, and least_games at least, show the same observations under different actions.
---     Episodes shorter than shortest are not judged.
+--     Episodes shorter than shortest are not judged, and of episodes that a limit cut off within
+--     an opening of so many steps the actions are not: some games show one before they heed them.
 -- false_alarms: two games of equal seed are left to environments_share_seed and
 --     same_start_every_episode. A healthy run with 32 starts or more would need to meet starts
 --     again, and each time to play the same game to its end.
@@ -74,6 +76,7 @@ same_observations AS (
         count(DISTINCT action_hash) AS action_sequences
     FROM games
     WHERE length >= getvariable('shortest')
+        AND (truncated IS NOT TRUE OR length > getvariable('opening'))
     GROUP BY run_id, observation_hash, length
     HAVING count(DISTINCT action_hash) >= getvariable('least_games')
         AND count(DISTINCT seed) <> 1

@@ -17,8 +17,9 @@
 --     only outside of these bounds.
 -- threshold: (draws + 7) u of the mean, u = 2^-24: a float32 sum of as many terms that are not
 --     negative, in any order, the products and the division. With a cross-entropy the number of
---     atoms is added, over which its own sum goes; a log that does not state num_atoms is not
---     judged there.
+--     atoms is added, over which its own sum goes, and atoms u times the mean weight, by which the
+--     entropy of a target is below 0 if its mass is above 1 by rounding; a log that does not state
+--     num_atoms is not judged there.
 -- incremental: update_id
 -- cites: Schaul et al. 2016, Algorithm 1, line 13; tensorforce/tensorforce#267
 
@@ -44,7 +45,9 @@ judged AS (
         plain_lowest + settings.most_entropy AS plain_highest,
         b.weight_sum,
         b.largest_divisor AS divisor,
-        (b.draws + 6 + settings.atoms) * pow(2, -24) AS tolerance
+        (b.draws + 6 + settings.atoms) * pow(2, -24) AS tolerance,
+        if(loss_name = 'cross-entropy', settings.atoms * pow(2, -24), 0) * b.weight_sum / b.draws
+            AS entropy_error
     FROM shared.sampled_batches AS b
     JOIN settings USING (run_id)
     WHERE settings.atoms >= 1
@@ -103,5 +106,6 @@ SELECT
     END AS cause
 FROM judged
 WHERE (
-    loss BETWEEN lowest * (1 - tolerance) - 1e-37 AND highest * (1 + tolerance) + 1e-37
+    loss BETWEEN lowest * (1 - tolerance) - entropy_error - 1e-37
+        AND highest * (1 + tolerance) + entropy_error + 1e-37
 ) IS NOT TRUE
