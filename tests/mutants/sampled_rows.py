@@ -287,7 +287,7 @@ def batch_drawn_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def sample(self, env_step):
         waiting.append(SAMPLE(self, env_step))
-        return waiting.popleft() if len(waiting) > 3 else waiting[0]
+        return waiting.popleft() if len(waiting) > 3 else SAMPLE(self, env_step)
 
     monkeypatch.setattr(Replay, "sample", sample)
 
