@@ -4,7 +4,7 @@
 -- reads: samples, updates, runs
 -- grain: run_id, update_id
 -- groups: updates = updates
--- needs: run_settings
+-- needs: run_settings, batch_shapes
 -- requires: samples.transition_id, samples.batch_index, updates.buffer_size
 -- diagnosis: update {update_id} of run {run_id} drew the very batch of update {update_before}, all
 --     {draws} transitions at the same positions ({found} such updates), which by chance happens
@@ -18,16 +18,16 @@
 -- cites: no report of it in a replay is known; the same in environments is
 --     Farama-Foundation/Gymnasium#1468 (seeded anew at every reset).
 
--- Not hash(transition_id, batch_index): it joins two hashes by xor, so that the transition falls
--- out of the fingerprint where a batch holds it twice.
 WITH batches AS (
     SELECT
-        run_id,
-        update_id,
-        count(*) AS draws,
-        bit_xor(hash(transition_id * 1000003 + batch_index)) AS fingerprint
-    FROM samples
-    GROUP BY run_id, update_id
+        b.run_id,
+        b.update_id,
+        sum(b.rows)::BIGINT AS draws,
+        bit_xor(b.fingerprint) AS fingerprint
+    FROM shared.batch_shapes AS b
+    LEFT JOIN raw.segment_cuts AS cut USING (run_id, segment_id)
+    WHERE (b.update_id > cut.last_update_id) IS NOT TRUE
+    GROUP BY b.run_id, b.update_id
 ),
 compared AS (
     SELECT

@@ -4,8 +4,8 @@
 -- reads: samples, updates
 -- grain: run_id, update_id
 -- groups: updates = updates
+-- needs: batch_shapes
 -- requires: updates.batch_size
--- incremental: update_id
 -- diagnosis: update {update_id} of run {run_id} has {rows} samples in the log and a batch size of
 --     {batch_size} ({found} such updates)
 -- why: an update whose samples are missing or belong to no update cannot be judged, and what was
@@ -15,9 +15,11 @@
 -- cites: ray-project/ray#29916 (rows of several runs under one id).
 
 WITH logged AS (
-    SELECT run_id, update_id, count(*) AS "rows"
-    FROM samples
-    GROUP BY run_id, update_id
+    SELECT b.run_id, b.update_id, sum(b.rows)::BIGINT AS "rows"
+    FROM shared.batch_shapes AS b
+    LEFT JOIN raw.segment_cuts AS cut USING (run_id, segment_id)
+    WHERE (b.update_id > cut.last_update_id) IS NOT TRUE
+    GROUP BY b.run_id, b.update_id
 ),
 stated AS (
     SELECT run_id, update_id, any_value(batch_size) AS batch_size

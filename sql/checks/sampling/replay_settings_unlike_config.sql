@@ -12,18 +12,23 @@
 --     comparison by that setting wrong.
 -- cites: chainer/chainerrl#567 and #465 (a flag is ignored).
 
-WITH logged AS (
+WITH stated AS (
     SELECT
         run_id,
-        update_id,
+        (config ->> '$.batch_size')::BIGINT AS batch_size,
+        (config ->> '$.capacity')::BIGINT AS capacity
+    FROM shared.run_settings
+),
+logged AS (
+    SELECT
+        u.run_id,
+        u.update_id,
         unnest(['batch size', 'capacity']) AS setting,
-        unnest([batch_size::BIGINT, capacity]) AS logged,
-        unnest([
-            (settings.config ->> '$.batch_size')::BIGINT,
-            (settings.config ->> '$.capacity')::BIGINT
-        ]) AS stated
-    FROM updates
-    JOIN shared.run_settings AS settings USING (run_id)
+        unnest([u.batch_size::BIGINT, u.capacity]) AS logged,
+        unnest([stated.batch_size, stated.capacity]) AS stated
+    FROM updates AS u
+    JOIN stated USING (run_id)
+    WHERE u.batch_size <> stated.batch_size OR u.capacity <> stated.capacity
 )
 SELECT
     run_id,
