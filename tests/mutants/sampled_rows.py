@@ -115,7 +115,16 @@ def empty_slot_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def zeroed(self, *args, **kwargs):
         init(self, *args, **kwargs)
-        for column in (self._transition_id, self._frame_id, self._next_frame_id, self._action):
+        # All of them: what np.empty leaves in a column differs from run to run.
+        for column in (
+            self._transition_id,
+            self._frame_id,
+            self._next_frame_id,
+            self._action,
+            self._reward_sum,
+            self._discount,
+            self._terminated,
+        ):
             column.fill(0)
 
     monkeypatch.setattr(Replay, "__init__", zeroed)
