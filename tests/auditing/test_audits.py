@@ -278,7 +278,10 @@ def test_a_memory_limit_that_makes_no_sense_is_refused(log, own):
 
 
 _AUDIT = """
-import rlaudit, sys
+import rlaudit, signal, sys
+
+# A shell starts what runs in its background with Ctrl-C ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def show(done, total, check, source):
     print(check, flush=True)
@@ -295,9 +298,12 @@ def test_ctrl_c_ends_an_audit_in_the_middle_of_a_query(log, own):
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout.readline() == "slow\n"
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        try:
+            assert process.stdout.readline() == "slow\n"
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert errors.strip().splitlines()[-1] == "KeyboardInterrupt"
 
 
