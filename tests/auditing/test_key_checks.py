@@ -49,7 +49,7 @@ def test_a_second_row_for_a_run_id_is_found_and_multiplies_nothing(tiny_log):
     )
 
 
-def test_runs_of_one_name_are_no_duplicates(tiny_log):
+def test_near_miss_runs_of_one_name_are_no_duplicates(tiny_log):
     tiny_log.add_run("r1", name="breakout")
     tiny_log.add_run("r2", name="breakout")
     assert not failing(tiny_log)
@@ -63,7 +63,7 @@ def test_a_copied_episode_is_found(tiny_log):
     assert (example["episode_id"], example["copies"], example["versions"]) == (2, 2, 1)
 
 
-def test_equal_episode_ids_of_two_runs_and_missing_ids_are_no_duplicates(tiny_log):
+def test_near_miss_equal_episode_ids_of_two_runs_and_missing_ids_are_no_duplicates(tiny_log):
     tiny_log.add("episodes", run_id=["r1", "r2", "r1", "r1"], episode_id=[1, 1, None, None])
     assert not failing(tiny_log)
 
@@ -83,7 +83,7 @@ def test_a_stored_step_under_two_transition_ids_is_found(tiny_log):
     assert (example["episode_step"], example["copies"], example["transitions"]) == (2, 2, 2)
 
 
-def test_a_step_of_two_environments_or_two_episodes_is_no_duplicate(tiny_log):
+def test_near_miss_a_step_of_two_environments_or_two_episodes_is_no_duplicate(tiny_log):
     tiny_log.add(
         "transitions",
         run_id="r1",
@@ -109,7 +109,7 @@ def test_a_transition_id_with_two_steps_is_found(tiny_log):
     assert (example["transition_id"], example["copies"], example["steps"]) == (2000, 2, 2)
 
 
-def test_a_reused_slot_is_no_duplicate(tiny_log):
+def test_near_miss_a_reused_slot_is_no_duplicate(tiny_log):
     tiny_log.add(
         "transitions",
         run_id="r1",
@@ -141,13 +141,13 @@ def test_a_copied_sample_is_found_by_the_samples_check_alone(tiny_log, config):
     assert (example["batch_index"], example["copies"], example["transitions"]) == (2, 2, 1)
 
 
-def test_a_position_of_two_updates_is_no_duplicate(tiny_log):
+def test_near_miss_a_position_of_two_updates_is_no_duplicate(tiny_log):
     tiny_log.add_batch(1, [1, 2])
     tiny_log.add_batch(2, [1, 2])
     assert "duplicate_samples" not in failing(tiny_log)
 
 
-def test_what_a_resume_did_again_is_no_duplicate(tiny_log):
+def test_near_miss_what_a_resume_did_again_is_no_duplicate(tiny_log):
     resumed(tiny_log)
     for segment in ("s1", "s2"):
         first = 1 if segment == "s1" else 3
@@ -168,7 +168,7 @@ def test_what_a_resume_did_again_is_no_duplicate(tiny_log):
     assert not failing(tiny_log)
 
 
-def test_a_second_resume_from_the_same_checkpoint_is_no_duplicate(tiny_log):
+def test_near_miss_a_second_resume_from_the_same_checkpoint_is_no_duplicate(tiny_log):
     resumed(tiny_log)
     tiny_log.add(
         "segments",

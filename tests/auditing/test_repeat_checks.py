@@ -34,13 +34,13 @@ def test_a_transition_far_apart_is_possible_in_other_schemes(tiny_log, config):
     assert not failing(tiny_log)
 
 
-def test_neighbouring_strata_may_share_any_transition(tiny_log):
+def test_near_miss_neighbouring_strata_may_share_any_transition(tiny_log):
     tiny_log.add_run("r1", STRATIFIED)
     tiny_log.add_batch(1, [1, 2, 2, 3], priority=0.001)
     assert "impossible_repeats_stratified" not in failing(tiny_log)
 
 
-def test_a_transition_with_probability_0_3_may_be_drawn_nine_times(tiny_log):
+def test_near_miss_a_transition_with_probability_0_3_may_be_drawn_nine_times(tiny_log):
     tiny_log.add_run("r1", STRATIFIED)
     tiny_log.add_batch(
         1,
@@ -66,7 +66,7 @@ def test_any_repeat_without_replacement_is_named(tiny_log):
     assert (example["update_id"], example["transition_id"], example["draws"]) == (1, 5, 2)
 
 
-def test_a_repeat_in_two_batches_is_none_in_a_batch(tiny_log):
+def test_near_miss_a_repeat_in_two_batches_is_none_in_a_batch(tiny_log):
     tiny_log.add_run("r1", {"sampling": "uniform", "replacement": False})
     tiny_log.add_batch(1, [5, 6])
     tiny_log.add_batch(2, [5, 6])
@@ -141,7 +141,7 @@ def priorities_for(config, rng):
 
 @pytest.mark.parametrize(("config", "draws", "name"), SCHEMES)
 @pytest.mark.parametrize("seed", range(3))
-def test_sound_draws_are_clean(tiny_log, config, draws, name, seed):
+def test_near_miss_sound_draws_are_clean(tiny_log, config, draws, name, seed):
     rng = np.random.default_rng(seed)
     priorities = priorities_for(config, rng)
     total = float(priorities.sum())
