@@ -60,4 +60,6 @@ def test_copies_of_a_run_are_runs_of_their_own(tmp_path):
         ("synthetic-0-copy-1", 6_400),
         ("synthetic-0-copy-2", 6_400),
     ]
-    assert [r.check.name for r in audit(path) if r.status in ("fail", "error")] == []
+    # That they are copies is the one thing to be said of them.
+    found = [r.check.name for r in audit(path) if r.status in ("fail", "error")]
+    assert found == ["identical_runs"]
