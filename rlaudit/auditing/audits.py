@@ -12,7 +12,7 @@ import duckdb
 
 from rlaudit.auditing.baseline import apply_baseline, read_baseline
 from rlaudit.auditing.checks import run_checks
-from rlaudit.auditing.failures import first_line, interruptible
+from rlaudit.auditing.failures import first_line
 from rlaudit.auditing.history import read_earlier, record_audit
 from rlaudit.auditing.looks import at_look
 from rlaudit.auditing.results import AuditReport, SourceReport
@@ -140,7 +140,6 @@ def audit_log(
     name, path = str(source), Path(source).absolute()
     try:
         with (
-            interruptible(),
             open_for_reading(path, wait=wait) as log,
             _bounded(log.con, memory_limit, threads),
         ):

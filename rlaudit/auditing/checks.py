@@ -69,7 +69,7 @@ def run_checks(
         source,
     )
     results = []
-    with interruptible():
+    with interruptible(con):
         for done, check in enumerate(checks):
             if on_progress is not None:
                 on_progress(done, len(checks), check.name, source)

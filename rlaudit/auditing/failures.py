@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import re
+import signal
+import socket
+import threading
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,11 +59,41 @@ def first_line(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Let Ctrl-C during a query be a KeyboardInterrupt; DuckDB makes a RuntimeError of it."""
+def interruptible(con: DuckDBPyConnection) -> Iterator[None]:
+    """Let Ctrl-C during a query on ``con`` end it at once, as a KeyboardInterrupt.
+
+    DuckDB looks for signals between its tasks only, and one task may be the whole query. So a
+    thread hears of the signal, and interrupts the query. Outside the main thread signals are left
+    alone, because Python delivers them there only.
+    """
+    with _watched(con) if threading.current_thread() is threading.main_thread() else nullcontext():
+        try:
+            yield
+        except RuntimeError as error:
+            # What DuckDB makes of a Ctrl-C that it sees itself.
+            if isinstance(error.__cause__, KeyboardInterrupt):
+                raise error.__cause__ from error
+            raise
+
+
+@contextlib.contextmanager
+def _watched(con: DuckDBPyConnection) -> Iterator[None]:
+    """Interrupt ``con`` whenever SIGINT arrives; Python writes each signal's number to a socket."""
+    hears, tells = socket.socketpair()
+    tells.setblocking(False)
+
+    def watch() -> None:
+        while number := hears.recv(1):
+            if number[0] == signal.SIGINT:
+                con.interrupt()
+
+    watcher = threading.Thread(target=watch, name="rlaudit-interrupt", daemon=True)
+    before = signal.set_wakeup_fd(tells.fileno(), warn_on_full_buffer=False)
+    watcher.start()
     try:
         yield
-    except RuntimeError as error:
-        if isinstance(error.__cause__, KeyboardInterrupt):
-            raise error.__cause__ from error
-        raise
+    finally:
+        signal.set_wakeup_fd(before)
+        tells.close()
+        watcher.join()
+        hears.close()
