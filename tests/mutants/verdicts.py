@@ -139,7 +139,7 @@ def load_family(family: str) -> None:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except BaseException:  # Ctrl-C as well: half a family must not count as loaded
         del sys.modules[name]
         raise
 
