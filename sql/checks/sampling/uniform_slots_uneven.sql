@@ -4,7 +4,7 @@
 -- reads: samples, updates, runs
 -- grain: run_id
 -- groups: runs
--- needs: uniform_bins
+-- needs: uniform_unevenness
 -- requires: config.sampling = uniform, samples.slot, updates.buffer_size,
 --     updates.last_transition_id
 -- params: alpha DOUBLE = 6.7e-4
@@ -22,22 +22,6 @@
 -- cites: hill-a/stable-baselines#941, openai/baselines#170 and #174 (the last items cannot be
 --     drawn).
 
-WITH summed AS (
-    SELECT
-        run_id,
-        sum(observed)::BIGINT AS draws,
-        sum(pow(observed - expected, 2) / expected) AS chi_square,
-        arg_max(bin + 1, pow(observed - expected, 2) / expected) AS worst,
-        arg_max(observed, pow(observed - expected, 2) / expected)::BIGINT AS observed,
-        arg_max(expected, pow(observed - expected, 2) / expected) AS expected
-    FROM shared.uniform_bins
-    WHERE kind = 'slot' AND bin < 17 AND expected > 0
-    GROUP BY run_id
-    HAVING sum(observed) >= 1000 AND count(*) = 17
-)
-SELECT
-    *,
-    exp(-chi_square / 2)
-        * list_sum([pow(chi_square / 2, j) / gamma(j + 1) FOR j IN range(8)]) AS chance
-FROM summed
-WHERE chance <= getvariable('alpha')
+SELECT * EXCLUDE (kind)
+FROM shared.uniform_unevenness
+WHERE kind = 'slot' AND chance <= getvariable('alpha')
