@@ -36,6 +36,7 @@ from rlaudit.render.github import write_github
 from rlaudit.render.junit import write_junit
 from rlaudit.render.rows import write_csv
 from rlaudit.render.sarif import write_sarif
+from rlaudit.render.summary import verdict_fields
 from rlaudit.render.values import json_text
 
 if TYPE_CHECKING:
@@ -101,21 +102,11 @@ def _as_object(report: AuditReport) -> dict[str, Any]:
 
 
 def _check(result: CheckResult) -> dict[str, Any]:
-    check = result.check
     return {
-        "name": check.name,
-        "family": check.family,
-        "title": check.title,
-        "severity": check.severity,
-        "status": result.status,
-        "rows": result.rows,
-        "groups": result.groups,
-        "groups_are": check.groups,
+        **verdict_fields(result),
         "judged": list(result.judged),
         "skipped": [{"run_id": run, "reason": why} for run, why in result.skipped.items()],
-        "wrong": result.wrong,
         "accepted": sum(finding.rows for finding in result.accepted),
-        "message": result.message,
     }
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rich.text import Text
 
 from rlaudit.render.rows import write_csv
+from rlaudit.render.summary import verdict_fields
 from rlaudit.render.terminal import console_for, plain_table, print_line
 from rlaudit.render.values import json_text
 
@@ -67,20 +68,10 @@ def write_checks(
 
 
 def _as_object(result: CheckResult) -> dict[str, Any]:
-    check = result.check
     return {
-        "name": check.name,
-        "family": check.family,
-        "title": check.title,
-        "severity": check.severity,
-        "status": result.status,
-        "rows": result.rows,
-        "groups": result.groups,
-        "groups_are": check.groups,
-        "wrong": result.wrong,
-        "message": result.message,
+        **verdict_fields(result),
         "diagnosis": result.diagnosis(result.examples[0]) if result.examples else None,
-        "why": check.why,
+        "why": result.check.why,
         "shown": len(result.examples),
         "examples": [dict(example) for example in result.examples],
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,3 +68,20 @@ def by_reason(results: Iterable[CheckResult]) -> dict[str, list[str]]:
         if result.status != "error" and result.message:
             found.setdefault(result.message, []).append(result.check.name)
     return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
+
+
+def verdict_fields(result: CheckResult) -> dict[str, Any]:
+    """Return what every JSON report says of one check."""
+    check = result.check
+    return {
+        "name": check.name,
+        "family": check.family,
+        "title": check.title,
+        "severity": check.severity,
+        "status": result.status,
+        "rows": result.rows,
+        "groups": result.groups,
+        "groups_are": check.groups,
+        "wrong": result.wrong,
+        "message": result.message,
+    }
