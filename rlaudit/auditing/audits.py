@@ -47,7 +47,7 @@ def audit(
     baseline: str | Path | None = None,
     record: str | Path | None = None,
     since_last: bool = False,
-    look: int = 1,
+    look: int | None = None,
     on_progress: Progress | None = None,
     memory_limit: str | None = None,
     threads: int | None = None,
@@ -65,7 +65,8 @@ def audit(
         baseline: file of accepted findings, which are left out.
         record: DuckDB file to which the results are appended.
         since_last: read only what is new since the last audit in ``record``, where a check allows.
-        look: which look at a growing log this is, for checks that draw on chance.
+        look: which look at a growing log this is, from 1, for checks that draw on chance; None
+            if the log is looked at once.
         on_progress: called before each check and once at the end with the number of checks done,
             their number, the name of the check, and the source.
         memory_limit: what DuckDB may use, such as ``4GB``; its default if None.
@@ -121,7 +122,7 @@ def audit_log(
     run: str | None = None,
     limit: int = 10,
     wait: float = 10.0,
-    look: int = 1,
+    look: int | None = None,
     on_progress: Progress | None = None,
     memory_limit: str | None = None,
     threads: int | None = None,

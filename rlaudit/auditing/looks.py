@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from rlaudit.sqlfiles import CheckFile
 
 
-def at_look(checks: Iterable[CheckFile], look: int) -> tuple[CheckFile, ...]:
+def at_look(checks: Iterable[CheckFile], look: int | None) -> tuple[CheckFile, ...]:
     """Return ``checks`` with every parameter ``alpha`` as it is at the ``look``-th look.
 
-    From the second look on it is multiplied by 6 / (pi^2 look^2). Over any number of looks the
-    chance of a false alarm stays below 1.4 alpha: the first look takes alpha whole, and all later
-    ones together 0.39 of it.
+    It is multiplied by 6 / (pi^2 look^2), which adds up to 1 over all looks: however often a
+    growing log is looked at, the chance of a false alarm stays below alpha. A log that is looked
+    at once, ``look`` None, has alpha whole.
 
     Raises :class:`UsageError` if ``look`` is below 1.
     """
+    if look is None:
+        return tuple(checks)
     if look < 1:
         raise UsageError(f"look is {look}", hint="looks are counted from 1")
-    if look == 1:
-        return tuple(checks)
     share = 6 / (math.pi * look) ** 2
     return tuple(_with_alpha_times(check, share) for check in checks)
 

@@ -150,7 +150,7 @@ class SourceReport:
         problems: why it could not be read, or which checks failed in it.
         incomplete: what of the log cannot be shown, as a sentence; None if nothing is missing.
         snapshot: how far each run was; empty unless the audit is recorded.
-        look: which look at this growing log it was.
+        look: which look at this growing log it was; None for the only one.
 
     """
 
@@ -160,7 +160,7 @@ class SourceReport:
     problems: tuple[Problem, ...] = ()
     incomplete: str | None = None
     snapshot: tuple[RunSnapshot, ...] = ()
-    look: int = 1
+    look: int | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:

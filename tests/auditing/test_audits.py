@@ -238,7 +238,10 @@ def test_a_selection_that_leaves_nothing_is_refused(log, own):
 def test_alpha_shrinks_with_each_look_and_nothing_else_does():
     (check,) = [c for c in load_checks() if c.name == "excess_repeats_stratified"]
     other = replace(check, params=(replace(check.params[0], name="tolerance"),))
-    assert at_look([check], 1) == (check,)
+    assert at_look([check], None) == (check,)
+    looks = [at_look([check], look)[0].params[0].default for look in range(1, 2_000)]
+    assert looks[0] == pytest.approx(6.7e-4 * 6 / pi**2, rel=1e-12)
+    assert 0.999 * 6.7e-4 < sum(looks) < 6.7e-4
     third, same = at_look([check, other], 3)
     assert third.params[0].default == pytest.approx(6.7e-4 * 6 / (9 * pi**2), rel=1e-12)
     assert same == other
