@@ -5,7 +5,8 @@
 - ``clean``: true if everything could be judged and nothing of severity error was found
 - ``sources``: an array with ``source`` (as it was named), ``path``, ``incomplete`` (what of the
   log could not be read, or null), ``look`` (which look at a growing log it is, from 1; null for
-  the only one) and ``checks``: objects with ``name``, ``family``, ``title``, ``severity`` (error or warning), ``status`` (pass, fail, not_applicable or error),
+  the only one) and ``checks``: objects with ``name``, ``family``, ``title``,
+  ``severity`` (error or warning), ``status`` (pass, fail, not_applicable or error),
   ``rows`` (scanned in its first table), ``groups`` (how many were judged), ``groups_are`` (what
   they are, in the plural), ``judged`` (run ids), ``skipped`` (objects with ``run_id`` and
   ``reason``), ``wrong`` (rows that findings are made of), ``accepted`` (rows that the baseline
