@@ -51,6 +51,20 @@ PRESETS: dict[str, Preset] = {
             "learning_rate": 1e-4,
         },
     ),
+    "atari-cpu": Preset(
+        "all six components at a size that one core trains: the data-efficient network, an "
+        "update every two steps",
+        {
+            "network": "data-efficient",
+            "hidden_units": 256,
+            "noisy_sigma": 0.1,
+            "terminal_on_life_loss": True,
+            "capacity": 500_000,
+            "update_period": 2,
+            "target_sync_agent_steps": 1_000,
+            "learning_rate": 1e-4,
+        },
+    ),
     "dqn": Preset(
         "no component: DQN with Adam and the Huber loss (Mnih et al. 2015)",
         {**_NO_RAINBOW, "epsilon_greedy_steps": 250_000},
