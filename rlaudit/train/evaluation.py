@@ -7,12 +7,13 @@ a run with evaluations trains exactly as one without them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rlaudit.agent.agent import exploration
-from rlaudit.envs import episode_seed
+from rlaudit.envs import episode_seed, make_envs
 from rlaudit.train.episodes import RunningEpisode, fingerprint
 from rlaudit.train.observations import no_observations, show
 
@@ -25,6 +26,20 @@ if TYPE_CHECKING:
     from rlaudit.config import TrainConfig
     from rlaudit.envs import EnvStep, VectorEnvironment
     from rlaudit.records import EpisodeRow
+
+STEPS_WITHOUT_LIMIT = 27_000
+"""Agent steps after which an evaluation game is cut where its environment has no limit: as many as
+the usual limit of an Atari game. A policy that walks into a wall for ever would never end."""
+
+
+def evaluation_envs(config: TrainConfig, num_envs: int) -> VectorEnvironment:
+    """Make environments like those of training, in which every game ends.
+
+    Raises:
+        EnvironmentSetupError: see :func:`~rlaudit.envs.make_envs`.
+    """
+    limit = config.env.max_episode_steps or STEPS_WITHOUT_LIMIT
+    return make_envs(replace(config.env, num_envs=num_envs, max_episode_steps=limit))
 
 
 class Evaluator:

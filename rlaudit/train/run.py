@@ -6,7 +6,6 @@ import math
 import time
 from collections import deque
 from contextlib import nullcontext
-from dataclasses import replace
 from json import dumps
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,7 +20,7 @@ from rlaudit.records import EpisodeRow, EventRow
 from rlaudit.replay.frames import FrameStore, VectorStore
 from rlaudit.replay.replay import Replay
 from rlaudit.train.checkpoint import Origin, Plan, default_folder, restore, run_folder, save
-from rlaudit.train.evaluation import Evaluator
+from rlaudit.train.evaluation import Evaluator, evaluation_envs
 from rlaudit.train.identity import new_run_id, run_info
 from rlaudit.train.loop import TrainingLoop
 from rlaudit.train.progress import Progress, Summary, evaluation_line
@@ -203,7 +202,7 @@ def build_loop(config: TrainConfig, *, for_log: bool) -> TrainingLoop:
 
 def _evaluator(config: TrainConfig, rng: np.random.Generator) -> Evaluator:
     count = min(config.env.num_envs, config.schedule.eval_episodes)
-    return Evaluator(config, make_envs(replace(config.env, num_envs=count)), rng)
+    return Evaluator(config, evaluation_envs(config, count), rng)
 
 
 class _Run:

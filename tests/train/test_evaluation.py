@@ -8,12 +8,14 @@ import threading
 import numpy as np
 import pytest
 
+from rlaudit.agent.agent import Acted, Agent
 from rlaudit.agent.networks import QNetwork
 from rlaudit.envs import make_envs, resolve_env
 from rlaudit.presets import resolve
 from rlaudit.store import open_for_reading
 from rlaudit.train import run as run_module
 from rlaudit.train import run_training
+from rlaudit.train.evaluation import STEPS_WITHOUT_LIMIT
 from rlaudit.train.loop import TrainingLoop
 from rlaudit.train.run import build_loop
 
@@ -219,3 +221,16 @@ def test_an_atari_agent_is_shown_the_last_four_frames_of_its_own_game():
     padded = [np.zeros((84, 84), np.uint8)] * 3 + frames
     for i, stack in enumerate(shown):
         assert np.array_equal(stack[0], padded[i : i + 4])
+
+
+def test_a_game_that_would_never_end_is_cut_and_says_so(tmp_path, monkeypatch):
+    # Up from the start of CliffWalking, and up again: against the wall for ever.
+    up = np.zeros(1, np.int64)
+    monkeypatch.setattr(Agent, "act_greedy", lambda *_: Acted(up, None))
+    config = config_of("CliffWalking-v1", steps=3, eval_every=3, eval_episodes=1, eval_epsilon=0.0)
+    assert config.env.max_episode_steps == 0
+    db = tmp_path / "a.duckdb"
+    run_training(config, db)
+    assert rows_of(
+        db, "SELECT length, terminated, truncated FROM episodes WHERE phase = 'eval'"
+    ) == [(STEPS_WITHOUT_LIMIT, False, True)]
