@@ -13,7 +13,7 @@ import duckdb
 from rlaudit.auditing.baseline import apply_baseline, read_baseline
 from rlaudit.auditing.checks import run_checks
 from rlaudit.auditing.failures import first_line
-from rlaudit.auditing.history import read_earlier, record_audit
+from rlaudit.auditing.history import read_history, record_audit
 from rlaudit.auditing.looks import at_look
 from rlaudit.auditing.results import AuditReport, SourceReport
 from rlaudit.auditing.selecting import select_checks
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from rlaudit.auditing.checks import Progress
-    from rlaudit.auditing.incremental import EarlierVerdicts
+    from rlaudit.auditing.history import History
     from rlaudit.auditing.results import CheckResult
     from rlaudit.auditing.sourcing import Source
     from rlaudit.sqlfiles import CheckFile
@@ -63,10 +63,11 @@ def audit(
         limit: most examples for each finding; 0 gives all.
         wait: seconds to wait for a log that another process writes.
         baseline: file of accepted findings, which are left out.
-        record: DuckDB file to which the results are appended.
+        record: DuckDB file to which the results are appended, and from which looks are counted.
         since_last: read only what is new since the last audit in ``record``, where a check allows.
-        look: which look at a growing log this is, from 1, for checks that draw on chance; None
-            if the log is looked at once.
+        look: which look at a growing log this is, from 1, for checks that draw on chance. None
+            counts the states of the log that ``record`` has seen; without ``record`` it means
+            that the log is looked at once.
         on_progress: called before each check and once at the end with the number of checks done,
             their number, the name of the check, and the source.
         memory_limit: what DuckDB may use, such as ``4GB``; its default if None.
@@ -90,9 +91,10 @@ def audit(
     found, empty = find_sources(sources)
 
     def one(number: int, source: Source) -> SourceReport:
-        earlier = None
-        if since_last and record is not None:
-            earlier = read_earlier(record, source.path, checks, wait=wait)
+        history = None
+        if record is not None:
+            reused = checks if since_last else ()
+            history = read_history(record, source.path, reused, wait=wait)
         return audit_log(
             source.name,
             checks,
@@ -103,8 +105,7 @@ def audit(
             on_progress=_beyond(number, len(found), on_progress),
             memory_limit=memory_limit,
             threads=threads,
-            earlier=earlier,
-            snapshot=record is not None,
+            history=history,
             must_be_log=source.named,
         )
 
@@ -126,14 +127,14 @@ def audit_log(
     on_progress: Progress | None = None,
     memory_limit: str | None = None,
     threads: int | None = None,
-    earlier: EarlierVerdicts | None = None,
-    snapshot: bool = False,
+    history: History | None = None,
     must_be_log: bool = True,
 ) -> SourceReport:
     """Run ``checks`` over one log. A log that cannot be read is a problem in the report.
 
-    The arguments are those of :func:`audit`; ``earlier`` are verdicts of an earlier audit, whose
-    rows need not be read again, and ``snapshot`` asks how far each run is.
+    The arguments are those of :func:`audit`; ``history`` is what earlier audits said of the log.
+    Rows on which it has a verdict are not read again where that is possible, and the report says
+    how far each run is.
 
     Raises :class:`UsageError` for a run that the log does not have, and :class:`NotALogError` for
     another file if ``must_be_log`` is not set.
@@ -144,13 +145,16 @@ def audit_log(
             open_for_reading(path, wait=wait) as log,
             _bounded(log.con, memory_limit, threads),
         ):
+            snapshot = () if history is None else snapshot_of(log.con, run)
+            if look is None and history is not None:
+                look = history.look(snapshot)
             results = run_checks(
                 log.con,
                 at_look(checks, look),
                 run=run,
                 limit=limit,
                 source=name,
-                earlier=earlier,
+                earlier=None if history is None else history.verdicts,
                 on_progress=on_progress,
             )
             return SourceReport(
@@ -159,7 +163,7 @@ def audit_log(
                 tuple(results),
                 _problems(results, name),
                 log.incomplete,
-                snapshot_of(log.con, run) if snapshot else (),
+                snapshot,
                 look,
             )
     except UsageError:

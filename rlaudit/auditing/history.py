@@ -1,12 +1,14 @@
 """Append results of audits to a DuckDB file, so that one can see when a check began to fail.
 
 ``sql/schema/audit.sql`` describes its tables. Passes and checks that do not apply are recorded as
-well, and how far each run was: from that a later audit knows which rows it has not read yet.
+well, and how far each run was: from that a later audit knows which rows it has not read yet, and
+how often the log was looked at while it grew.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +25,7 @@ from rlaudit.store import Layout, attach_for_reading, batches, open_for_writing
 from rlaudit.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -57,6 +59,30 @@ class Earlier:
     wrong_rows: int
     diagnosis: str
     snapshot: RunSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What earlier audits recorded of one log.
+
+    Attributes:
+        verdicts: the last one of each check and run, by check and run.
+        snapshots: how far the runs were, each state of a run once.
+
+    """
+
+    verdicts: Mapping[str, Mapping[str | None, Earlier]]
+    snapshots: Sequence[RunSnapshot] = ()
+
+    def look(self, now: Iterable[RunSnapshot]) -> int:
+        """Return which look at the log this is, from 1, if its runs are as ``now`` says.
+
+        A state of a run counts once, however often it was audited: what does not grow is judged
+        alike each time. The run that was seen in the most states counts for the whole log.
+        """
+        runs = {run.run_id: run for run in now}
+        others = Counter(s.run_id for s in self.snapshots if s != runs.get(s.run_id))
+        return 1 + max((others[run_id] for run_id in runs), default=0)
 
 
 def record_audit(report: AuditReport, path: str | Path, *, wait: float = 10.0) -> list[str]:
@@ -93,22 +119,23 @@ def record_audit(report: AuditReport, path: str | Path, *, wait: float = 10.0) -
     return ids
 
 
-def read_earlier(
+def read_history(
     path: str | Path, source: Path, checks: Iterable[CheckFile], *, wait: float = 10.0
-) -> dict[str, dict[str | None, Earlier]]:
-    """Return the last verdict of each check and run over the log ``source``, by check and run.
+) -> History:
+    """Return what ``path`` holds of the log ``source``: nothing if it does not exist yet.
 
-    Only verdicts by the same text of the check count, over a log of which nothing was missing. A
-    history that does not exist yet has none.
+    Only verdicts by the same text of one of ``checks`` count, over a log of which nothing was
+    missing.
 
     Raises :class:`DatabaseError` if ``path`` cannot be read.
     """
     path = Path(path)
     if not path.exists() or path.stat().st_size == 0:
-        return {}
+        return History({})
     with attach_for_reading(path, wait=wait) as con:
         _refuse_version(_version_of(con, "log"), path)
         rows = con.execute(_LAST_VERDICTS, [str(source.resolve())]).fetchall()
+        states = con.execute(_SNAPSHOTS, [str(source.resolve())]).fetchall()
     shared = load_shared()
     wanted = {(check.name, fingerprint(check, shared)) for check in checks}
     found: dict[str, dict[str | None, Earlier]] = {}
@@ -116,7 +143,7 @@ def read_earlier(
         if (name, print_) in wanted:
             run = RunSnapshot(*snapshot)
             found.setdefault(name, {})[run.run_id] = Earlier(wrong_rows, diagnosis or "", run)
-    return found
+    return History(found, [RunSnapshot(*state) for state in states])
 
 
 def fingerprint(check: CheckFile, shared: Mapping[str, SharedFile]) -> str:
@@ -128,7 +155,17 @@ def fingerprint(check: CheckFile, shared: Mapping[str, SharedFile]) -> str:
     return hashlib.blake2b("\0".join(texts).encode(), digest_size=8).hexdigest()
 
 
-_LAST_VERDICTS = """
+_STATE = (
+    "r.run_id, r.table_rows, r.last_update_id, r.last_transition_id, r.last_episode_id, "
+    "r.last_env_step"
+)
+_SNAPSHOTS = f"""
+    SELECT DISTINCT {_STATE}
+    FROM log.audited_runs AS r
+    JOIN log.audits AS a USING (audit_id)
+    WHERE a.source = ?
+"""  # noqa: S608 - constants
+_LAST_VERDICTS = f"""
     WITH last AS (
         SELECT
             v.check_name, v.fingerprint, v.run_id,
@@ -139,14 +176,11 @@ _LAST_VERDICTS = """
             AND v.run_id IS NOT NULL
         GROUP BY ALL
     )
-    SELECT
-        v.check_name, v.fingerprint, v.wrong_rows, v.diagnosis,
-        r.run_id, r.table_rows, r.last_update_id, r.last_transition_id, r.last_episode_id,
-        r.last_env_step
+    SELECT v.check_name, v.fingerprint, v.wrong_rows, v.diagnosis, {_STATE}
     FROM last
     JOIN log.verdicts AS v USING (check_name, fingerprint, run_id, audit_id)
     JOIN log.audited_runs AS r USING (audit_id, run_id)
-"""
+"""  # noqa: S608 - constants
 
 
 def _run_row(audit_id: str, run: RunSnapshot) -> dict[str, Any]:

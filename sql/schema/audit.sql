@@ -15,7 +15,7 @@ CREATE TABLE audits (
     audited_at TIMESTAMP,
     source VARCHAR,              -- absolute path of the log
     rlaudit_version VARCHAR,
-    look INTEGER,                -- which look at a growing log it was, from 1; NULL for the only one
+    look INTEGER,                -- which look at a growing log it was, from 1
     incomplete VARCHAR,          -- what of the log could not be read; NULL if nothing
     problems VARCHAR[]           -- what could not be done
 );

@@ -178,6 +178,92 @@ def test_a_history_that_another_process_holds_is_waited_for(db, audit, history, 
     assert len(record_audit(report, history)) == 1
 
 
+# Looks at a growing log
+
+# It says with which alpha it judges, of 0.001 in all.
+CHANCE = {
+    "reads": "updates",
+    "grain": "run_id",
+    "groups": "runs",
+    "params": "alpha DOUBLE = 0.001",
+    "diagnosis": "alpha is {alpha}",
+    "threshold": "none",
+    "false_alarms": "all",
+}
+
+
+@pytest.fixture
+def alphas(own, audit):
+    """Return a function that audits ``db`` and gives 0.001 / alpha for each run, and the look."""
+    sql = "SELECT run_id, getvariable('alpha') AS alpha FROM updates GROUP BY run_id"
+    write_check(own, "by_chance", sql, **CHANCE)
+
+    def of_next_audit(**options):
+        report = audit(select=["by_chance"], **options)
+        found = {f.run_id: 0.001 / f.examples[0]["alpha"] for f in report}
+        return found, report.sources[0].look
+
+    return of_next_audit
+
+
+# The sum of 1 / look^2 over all looks, pi^2 / 6 = 1.644934.
+ALL_LOOKS = 1.644934
+
+
+@pytest.mark.parametrize("since_last", [False, True])
+def test_recorded_audits_of_a_growing_log_share_alpha_among_their_looks(db, alphas, since_last):
+    for look in (1, 2, 3):
+        updates(db, "r1", [0], first=look)
+        found, counted = alphas(since_last=since_last)
+        assert found == {"r1": pytest.approx(ALL_LOOKS * look**2, rel=1e-6)}
+        assert counted == look
+
+
+@pytest.mark.usefixtures("alphas")
+def test_an_audit_that_is_not_recorded_has_alpha_whole(db, own):
+    updates(db, "r1", [0])
+    (finding,) = rlaudit.audit(db, checks_dirs=[own], select=["by_chance"])
+    assert finding.examples[0]["alpha"] == 0.001
+
+
+def test_a_log_that_has_not_grown_is_judged_as_before(db, alphas):
+    updates(db, "r1", [0])
+    assert alphas() == alphas()
+    updates(db, "r1", [0], first=2)
+    assert [alphas()[1], alphas()[1]] == [2, 2]
+
+
+def test_runs_that_follow_each_other_in_one_log_are_each_looked_at_once(db, alphas):
+    for run in ("r1", "r2", "r3"):
+        updates(db, run, [0])
+        assert alphas()[1] == 1
+
+
+def test_the_run_that_was_looked_at_most_counts_for_all(db, alphas):
+    updates(db, "r1", [0])
+    alphas()
+    updates(db, "r1", [0], first=2)
+    updates(db, "r2", [0])
+    found, look = alphas()
+    assert look == 2
+    assert found["r1"] == found["r2"] == pytest.approx(ALL_LOOKS * 4, rel=1e-6)
+    assert alphas(run="r2")[1] == 1
+
+
+def test_looks_at_another_log_do_not_count(db, alphas, own, history, tmp_path):
+    updates(db, "r1", [0])
+    alphas()
+    other = tmp_path / "other.duckdb"
+    updates(other, "r1", [0, 0])
+    report = rlaudit.audit(other, checks_dirs=[own], select=["by_chance"], record=history)
+    assert report.sources[0].look == 1
+
+
+def test_a_caller_may_count_its_looks_itself(db, alphas):
+    updates(db, "r1", [0])
+    assert alphas(look=5)[1] == 5
+
+
 # Since the last audit
 
 
