@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 from rlaudit.errors import CheckpointError
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
-def fill(array: NDArray[Any], saved: NDArray[np.generic], count: int) -> None:
+class StoredArray(Protocol):
+    """An array that is still on the disk."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of its elements."""
+
+    def read_into(self, room: NDArray[Any]) -> None:
+        """Read it into ``room``, an array of its shape and type that is contiguous in memory."""
+
+
+def fill(array: NDArray[Any], saved: NDArray[np.generic] | StoredArray, count: int) -> None:
     """Write ``saved`` over the first ``count`` rows of ``array``.
 
     Raises:
@@ -23,4 +39,7 @@ def fill(array: NDArray[Any], saved: NDArray[np.generic], count: int) -> None:
             f"the checkpoint has an array of shape {saved.shape} and type {saved.dtype} where the "
             f"run has shape {room.shape} and type {room.dtype}"
         )
-    room[...] = saved
+    if isinstance(saved, np.ndarray):
+        room[...] = saved
+    else:
+        saved.read_into(room)

@@ -30,6 +30,7 @@ import torch
 from rlaudit.config import config_hash
 from rlaudit.errors import CheckpointError, did_you_mean
 from rlaudit.record import Resume
+from rlaudit.train.npz import ArrayInFile, write_arrays
 from rlaudit.version import __version__
 
 if TYPE_CHECKING:
@@ -39,15 +40,28 @@ if TYPE_CHECKING:
 
     from rlaudit.train.loop import TrainingLoop
 
-FORMAT = 1
+FORMAT = 2
+# Format 1 had no check sum of its header, and never an evaluation that was due.
+_READABLE = (1, FORMAT)
 KEPT = 2
 
 _NAME = re.compile(r"step-\d{9,}")
 _HEADER, _ARRAYS, _AGENT = "checkpoint.json", "arrays.npz", "agent.pt"
-# Atari frames shrink to a few percent at the lowest level already, and the higher ones take
-# several times as long.
-_COMPRESSION_LEVEL = 1
 _ARRAY_KEY = "npz"
+_SUM_KEY = "blake2b"
+# What the readers of JSON, zip, NumPy and torch say to a file that is damaged or is no such file;
+# torch has a RuntimeError for a bad zip and an UnpicklingError for foreign objects.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    pickle.UnpicklingError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +140,7 @@ def save(
     try:
         arrays: dict[str, NDArray[Any]] = {}
         rest = _without_arrays(state, "", arrays)
-        _write_arrays(draft / _ARRAYS, arrays)
+        write_arrays(draft / _ARRAYS, arrays)
         _write_agent(draft / _AGENT, agent)
         files = {name: _file_facts(draft / name) for name in (_ARRAYS, _AGENT)}
         header = {
@@ -137,9 +151,10 @@ def save(
             "files": files,
             "state": rest,
         }
+        header[_SUM_KEY] = _sum_of(header)
         (draft / _HEADER).write_text(json.dumps(header), encoding="utf-8")
-        for name in (_ARRAYS, _AGENT, _HEADER):
-            _sync(draft / name)
+        for place in (draft / _ARRAYS, draft / _AGENT, draft / _HEADER, draft):
+            _sync(place)
         if path.exists():  # an earlier process of this run came as far
             path.rename(folder / f".{path.name}.{uuid4().hex}.old")
         draft.rename(path)
@@ -168,35 +183,27 @@ def newest(folder: Path, run_id: str) -> Path:
 
 
 def load(path: Path) -> Checkpoint:
-    """Read the checkpoint at ``path``.
+    """Check the checkpoint at ``path`` and read it; arrays stay on the disk until they are wanted.
 
     Raises:
         CheckpointError: it is not whole, was changed, or is of a later version of rlaudit.
     """
+    header, origin = _read_header(path, (_ARRAYS, _AGENT))
     try:
-        header = json.loads((path / _HEADER).read_text(encoding="utf-8"))
-        _check(path, header)
-        with np.load(path / _ARRAYS, allow_pickle=False) as arrays:
-            state = _with_arrays(header["state"], arrays)
-        agent = torch.load(path / _AGENT, map_location="cpu", weights_only=True)
-        origin = Origin(**header["origin"])
-    except CheckpointError:
-        raise
-    # What the readers of JSON, zip, NumPy and torch say to a file that is damaged or is no such
-    # file; torch has a RuntimeError for a bad zip and an UnpicklingError for foreign objects.
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        KeyError,
-        TypeError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        zlib.error,
-        pickle.UnpicklingError,
-    ) as error:
+        state = _with_arrays(header["state"], path / _ARRAYS)
+    except _UNREADABLE as error:
         raise damaged(path, f"{type(error).__name__}: {error}") from error
-    return Checkpoint(path, origin, state, agent)
+    return Checkpoint(path, origin, state, _read_agent(path))
+
+
+def load_agent(path: Path) -> tuple[Origin, dict[str, Any]]:
+    """Read what the checkpoint at ``path`` is of and its agent, and leave the replay alone.
+
+    Raises:
+        CheckpointError: as for :func:`load`.
+    """
+    _, origin = _read_header(path, (_AGENT,))
+    return origin, _read_agent(path)
 
 
 def restore(loop: TrainingLoop, checkpoint: Checkpoint) -> None:
@@ -208,8 +215,8 @@ def restore(loop: TrainingLoop, checkpoint: Checkpoint) -> None:
     try:
         loop.agent.load_state(checkpoint.agent)
         loop.load_state(checkpoint.state["loop"])
-    # What torch says to tensors that do not fit, and what is said to a state that lacks something.
-    except (RuntimeError, KeyError, IndexError, TypeError, ValueError) as error:
+    # Besides damage: tensors that do not fit, and a state that lacks something.
+    except _UNREADABLE as error:
         raise damaged(checkpoint.path, f"{type(error).__name__}: {error}") from error
 
 
@@ -220,22 +227,52 @@ def damaged(path: Path, what: str) -> CheckpointError:
     return CheckpointError(f"the checkpoint {path} cannot be used: {what}", hint=hint)
 
 
-def _check(path: Path, header: dict[str, Any]) -> None:
+def _read_header(path: Path, names: tuple[str, ...]) -> tuple[dict[str, Any], Origin]:
+    """Return what ``checkpoint.json`` says, when it and the files ``names`` are as they were."""
+    try:
+        header = json.loads((path / _HEADER).read_text(encoding="utf-8"))
+        _check_header(path, header)
+        for name in names:
+            _check_file(path, name, header["files"][name])
+        origin = Origin(**header["origin"])
+    except _UNREADABLE as error:
+        raise damaged(path, f"{type(error).__name__}: {error}") from error
+    return header, origin
+
+
+def _check_header(path: Path, header: dict[str, Any]) -> None:
     version = header["format"]
-    if version != FORMAT:
+    if version not in _READABLE:
         raise CheckpointError(
-            f"the checkpoint {path} has format {version}; rlaudit {__version__} reads {FORMAT}",
+            f"the checkpoint {path} has format {version}; rlaudit {__version__} reads up to "
+            f"{FORMAT}",
             hint=f"it was written by rlaudit {header.get('rlaudit', 'unknown')}",
         )
-    for name, facts in header["files"].items():
-        found = _file_facts(path / name)
-        if found["bytes"] != facts["bytes"]:
-            raise damaged(path, f"{name} has {found['bytes']:,} bytes, not {facts['bytes']:,}")
-        if found != facts:
-            raise damaged(path, f"the content of {name} was changed")
-    config = header["origin"]["config"]
-    if config_hash(config) != header["config_hash"]:
+    if version > 1 and header.pop(_SUM_KEY) != _sum_of(header):
+        raise damaged(path, f"the content of {_HEADER} was changed")
+    if config_hash(header["origin"]["config"]) != header["config_hash"]:
         raise damaged(path, "its settings are not those that it was saved with")
+
+
+def _check_file(path: Path, name: str, facts: dict[str, Any]) -> None:
+    found = _file_facts(path / name)
+    if found["bytes"] != facts["bytes"]:
+        raise damaged(path, f"{name} has {found['bytes']:,} bytes, not {facts['bytes']:,}")
+    if found != facts:
+        raise damaged(path, f"the content of {name} was changed")
+
+
+def _read_agent(path: Path) -> dict[str, Any]:
+    try:
+        agent: dict[str, Any] = torch.load(path / _AGENT, map_location="cpu", weights_only=True)
+    except _UNREADABLE as error:
+        raise damaged(path, f"{type(error).__name__}: {error}") from error
+    return agent
+
+
+def _sum_of(header: dict[str, Any]) -> str:
+    """Return a check sum of a header; Python writes numbers so that they are read as they were."""
+    return hashlib.blake2b(json.dumps(header).encode(), digest_size=16).hexdigest()
 
 
 def _checkpoints(folder: Path) -> list[Path]:
@@ -274,25 +311,15 @@ def _without_arrays(state: Any, key: str, arrays: dict[str, NDArray[Any]]) -> An
     return state
 
 
-def _with_arrays(state: Any, arrays: Any) -> Any:
-    """Return ``state`` with each array in its place; the inverse of :func:`_without_arrays`."""
+def _with_arrays(state: Any, file: Path) -> Any:
+    """Return ``state`` with each array of ``file`` in its place, as :class:`ArrayInFile`."""
     if isinstance(state, dict):
         if state.keys() == {_ARRAY_KEY}:
-            return arrays[state[_ARRAY_KEY]]
-        return {name: _with_arrays(value, arrays) for name, value in state.items()}
+            return ArrayInFile(file, state[_ARRAY_KEY])
+        return {name: _with_arrays(value, file) for name, value in state.items()}
     if isinstance(state, list):
-        return [_with_arrays(value, arrays) for value in state]
+        return [_with_arrays(value, file) for value in state]
     return state
-
-
-def _write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    """Write what ``numpy.load`` reads; ``numpy.savez_compressed`` cannot be told the level."""
-    with zipfile.ZipFile(
-        path, "w", zipfile.ZIP_DEFLATED, compresslevel=_COMPRESSION_LEVEL
-    ) as archive:
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 def _write_agent(path: Path, agent: dict[str, Any]) -> None:

@@ -156,16 +156,44 @@ def edited(path, change):
     """Change the header, and let it vouch for the files as they are now."""
     header = json.loads((path / "checkpoint.json").read_text())
     change(header)
+    header.pop("blake2b", None)
     for name in header["files"]:
         header["files"][name] = checkpoint_module._file_facts(path / name)
+    if header["format"] > 1:
+        header["blake2b"] = checkpoint_module._sum_of(header)
     (path / "checkpoint.json").write_text(json.dumps(header))
 
 
-def test_another_format_is_refused_with_the_version_that_wrote_it(at_step_60):
-    edited(at_step_60, lambda header: header.update(format=2, rlaudit="9.9"))
-    with pytest.raises(CheckpointError, match=r"has format 2; rlaudit .* reads 1") as caught:
+@pytest.mark.parametrize("version", [0, 3, "2", None])
+def test_another_format_is_refused_with_the_version_that_wrote_it(at_step_60, version):
+    edited_format = {"format": version, "rlaudit": "9.9"}
+    header = json.loads((at_step_60 / "checkpoint.json").read_text())
+    (at_step_60 / "checkpoint.json").write_text(json.dumps(header | edited_format))
+    with pytest.raises(CheckpointError, match=rf"has format {version}; .* reads up to 2") as caught:
         load(at_step_60)
     assert "9.9" in caught.value.hint
+
+
+def test_the_format_before_is_read(at_step_60):
+    edited(at_step_60, lambda header: header.update(format=1))
+    assert "blake2b" not in json.loads((at_step_60 / "checkpoint.json").read_text())
+    again = loop_of()
+    restore(again, load(at_step_60))
+    assert again.env_step == 60
+
+
+def test_a_byte_that_flipped_is_found_wherever_it_is(at_step_60):
+    rng = np.random.default_rng(0)
+    for file in sorted(at_step_60.iterdir()):
+        whole = file.read_bytes()
+        for place in rng.integers(len(whole), size=40):
+            changed = bytearray(whole)
+            changed[place] ^= 1 << int(rng.integers(7))
+            file.write_bytes(changed)
+            with pytest.raises(CheckpointError):
+                load(at_step_60)
+        file.write_bytes(whole)
+    load(at_step_60)
 
 
 def test_settings_that_were_changed_are_refused(at_step_60):
@@ -210,7 +238,10 @@ def test_a_checkpoint_that_does_not_fit_the_loop_is_refused(at_step_60):
 
 def test_a_replay_that_is_not_sound_is_refused(at_step_60):
     checkpoint = load(at_step_60)
-    checkpoint.state["loop"]["replay"]["tree"]["levels"][0][7] = 123.0
+    with np.load(at_step_60 / "arrays.npz", allow_pickle=False) as arrays:
+        leaves = arrays["loop.replay.tree.levels.0"]
+    leaves[7] = 123.0
+    checkpoint.state["loop"]["replay"]["tree"]["levels"][0] = leaves
     with pytest.raises(CheckpointError, match="the replay of the checkpoint is not sound"):
         restore(loop_of(), checkpoint)
 
