@@ -39,7 +39,7 @@ TINY: Mapping[str, Any] = {
 class Mutant:
     """One bug.
 
-    ``bug`` is its number in the list of known bugs (0: not in the list, an invariant catches it).
+    ``bug`` is its number in :data:`bugs.BUGS`.
     ``diagnosis`` is a part of the sentence that the audit must say. ``settings`` go on top of
     :data:`TINY`. ``apply`` puts the bug in, through a pytest ``MonkeyPatch``. ``scenario``, if
     given, replaces the one plain training run: it gets the settings and the path of the log, with

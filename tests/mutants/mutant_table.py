@@ -6,31 +6,33 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from bugs import BUGS
 from mutant import TINY, Mutant
-from verdicts import FOLDER, BrokenMutantError, Verdict, load_mutants, run_mutant
+from verdicts import FOLDER, BrokenMutantError, Verdict, family_of, load_mutants, run_mutant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 TABLE = FOLDER / "README.md"
 _FEWEST_STEPS = 125
-_COLUMNS = ("mutant", "bug", "about", "flagged by", "rows", "steps needed", "seconds")
+_COLUMNS = ("mutant", "bug", "what is wrong", "flagged by", "rows", "steps needed")
+_BUG_COLUMNS = ("bug", "what it is", "seen in", "mutants")
 _HEAD = f"""\
 # Mutants
 
-Each is a known bug, put into the running trainer by a patch of a few lines; `bug` is its number in
-the list of known bugs, `-` a bug that no report describes and an invariant catches. A short
-training run follows, and an audit of its log with all checks. `flagged by` is the check that is
-meant for the bug: it fails with the diagnosis that the mutant declares, and nothing fails that is
-not declared. `rows` are the wrong rows of that check. `steps needed` are the agent steps of the
+Each is a bug, put into the running trainer by a patch of a few lines. A short training run
+follows, and an audit of its log with all checks. `flagged by` is the check that is meant for the
+bug: it fails with the diagnosis that the mutant declares, and no check fails that the mutant does
+not declare. `rows` are the rows that this check found. `steps needed` are the agent steps of the
 shortest run of {_FEWEST_STEPS}, {2 * _FEWEST_STEPS}, {4 * _FEWEST_STEPS}, ... steps that the check
-flags; the steps before learning starts count.
-`seconds` are those of the run and the audit on one core, without the search for the fewest steps.
+flags; the steps before learning starts count. `bug` is a number of the list [below](#the-bugs),
+`-` a bug that no report describes.
 
 Written by `python tests/mutants/harness.py table --write --slow`; `python
 tests/mutants/harness.py run NAME` shows one mutant with all that the audit says.
@@ -56,9 +58,7 @@ def make_table(*, write: bool, slow: bool, jobs: int) -> int:
             for problem in row.problems:
                 print(f"    {problem}", file=sys.stderr)
     bad = [row.name for row in rows if row.problems]
-    lines = [_line(_COLUMNS), _line("---" for _ in _COLUMNS)]
-    lines += [_line(row.cells) for row in rows if row.cells]
-    text = "\n".join((_HEAD, *lines, ""))
+    text = _document(load_mutants(), rows)
     if bad:
         print(f"not as declared: {', '.join(bad)}", file=sys.stderr)
     if write and not bad:
@@ -66,6 +66,32 @@ def make_table(*, write: bool, slow: bool, jobs: int) -> int:
     else:
         print(text)
     return 1 if bad else 0
+
+
+def _document(mutants: Mapping[str, Mutant], rows: Iterable[Row]) -> str:
+    modules = defaultdict(list)
+    for row in rows:
+        if row.cells:
+            modules[mutants[row.name].apply.__module__].append(row)
+    reports, names = defaultdict(list), defaultdict(list)
+    for name, mutant in mutants.items():
+        reports[mutant.bug] += mutant.seen_in.split("; ")
+        names[mutant.bug].append(f"`{name}`")
+    lines = [_HEAD]
+    for module, of_module in modules.items():
+        family = family_of(mutants[of_module[0].name])
+        about = (sys.modules[module].__doc__ or "").strip()
+        cells = [row.cells for row in of_module]
+        lines += [f"## {family}", "", about, "", *_table(_COLUMNS, cells), ""]
+    known = [
+        (str(bug), about, "; ".join(dict.fromkeys(reports[bug])), ", ".join(names[bug]))
+        for bug, about in BUGS.items()
+    ]
+    return "\n".join((*lines, "## The bugs", "", *_table(_BUG_COLUMNS, known), ""))
+
+
+def _table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    return [_line(columns), _line("---" for _ in columns), *(_line(row) for row in rows)]
 
 
 def _row(name: str) -> Row:
@@ -112,14 +138,14 @@ def _cells(verdict: Verdict, steps_needed: int | None) -> tuple[str, ...]:
         f"`{mutant.flagged_by}`",
         f"{verdict.rows:,}",
         "-" if steps_needed is None else f"{steps_needed:,}",
-        f"{verdict.seconds:.1f}",
     )
 
 
 def written_rows() -> dict[str, str]:
     """Return mutant and check of each line of the table as it was last written."""
     found = {}
-    for line in TABLE.read_text(encoding="utf-8").splitlines():
+    text, _, _ = TABLE.read_text(encoding="utf-8").partition("## The bugs")
+    for line in text.splitlines():
         if line.startswith("| `"):
             cells = [cell.strip() for cell in line.strip("|").split(" | ")]
             found[cells[0].strip("`")] = cells[3].strip("`")

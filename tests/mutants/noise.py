@@ -67,7 +67,7 @@ def target_noise_once_an_episode(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @mutant(
     bug=34,
-    seen_in="pytorch/rl#1963, Kaixhin/Rainbow a8d01b8",
+    seen_in="pytorch/rl#1963; Kaixhin/Rainbow a8d01b8",
     flagged_by="acting_noise_constant",
     diagnosis="stays during the warm-up, which ends at step 100",
 )
@@ -90,7 +90,7 @@ def acting_noise_constant_in_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @mutant(
     bug=34,
-    seen_in="vwxyzjn/cleanrl (rainbow)",
+    seen_in="CleanRL's rainbow",
     flagged_by="acting_noise_constant",
     diagnosis="stays during the warm-up",
     may_fail=("noise_shared_by_online_passes",),
@@ -277,8 +277,8 @@ def noise_drawn_in_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @mutant(
-    bug=0,
-    seen_in="chainer/chainerrl#567 (a flag that is ignored)",
+    bug=31,
+    seen_in="chainer/chainerrl#567",
     flagged_by="noise_against_config",
     diagnosis="has noisy = factorised, and 998 of its 998 acting passes drew none",
 )
@@ -288,8 +288,8 @@ def noise_never_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @mutant(
-    bug=0,
-    seen_in="chainer/chainerrl#567 (a flag that is ignored)",
+    bug=31,
+    seen_in="chainer/chainerrl#567",
     flagged_by="noise_against_config",
     diagnosis="target passes drew none",
 )

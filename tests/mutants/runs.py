@@ -1,4 +1,4 @@
-"""Runs that share an id, resumes that do not continue, settings without effect, lost rows."""
+"""Runs that share an id, fail or are one run, resumes that do not continue, dead settings."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 from mutant import mutant
 from proving import config_of
 
 from rlaudit.agent.agent import Agent
 from rlaudit.agent.networks import QNetwork
-from rlaudit.record.writer import RunWriter
-from rlaudit.store import batches, spool
+from rlaudit.store import spool
 from rlaudit.train import resume as resume_module
 from rlaudit.train import resume_training, run_training
 from rlaudit.train import run as run_module
@@ -141,6 +141,25 @@ def seed_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_module, "build_loop", build)
 
 
+@mutant(
+    bug=31,
+    seen_in="chainer/chainerrl#567",
+    flagged_by="identical_runs",
+    diagnosis="so they are one run twice",
+    settings=SHORT,
+    scenario=two_runs(seed=2),
+)
+def seed_lost_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run gets the seed 0, and says so in the log, whatever seed was asked for."""
+    conduct = run_module.conduct
+
+    def with_seed_0(config, *args, **kwargs):
+        schedule = replace(config.schedule, seed=0)
+        return conduct(replace(config, schedule=schedule), *args, **kwargs)
+
+    monkeypatch.setattr(run_module, "conduct", with_seed_0)
+
+
 def two_runs_of_one_id(settings: Mapping[str, Any], path: Path) -> None:
     """Train twice; each run asks for an id of its own."""
     run_training(config_of(settings), path)
@@ -149,7 +168,7 @@ def two_runs_of_one_id(settings: Mapping[str, Any], path: Path) -> None:
 
 @mutant(
     bug=41,
-    seen_in="vwxyzjn/cleanrl#256, ray-project/ray#29916",
+    seen_in="vwxyzjn/cleanrl#256; ray-project/ray#29916",
     flagged_by="run_id_shared",
     diagnosis="2 processes began a run under the id",
     may_fail=(
@@ -171,8 +190,20 @@ def run_ids_collide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @mutant(
+    bug=41,
+    seen_in="ray-project/ray#29916",
+    flagged_by="duplicate_run_ids",
+    diagnosis="stands in raw.runs 2 times",
+    scenario=killed_and_resumed,
+)
+def resume_stores_its_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resumed run does not look whether the log has its run, and stores it again."""
+    monkeypatch.setattr(spool, "run_exists", lambda _con, _run_id: False)
+
+
+@mutant(
     bug=42,
-    seen_in="wandb/wandb#6728, allenai/tango#152",
+    seen_in="wandb/wandb#6728; allenai/tango#152",
     flagged_by="resume_does_not_continue",
     diagnosis="logs update 0 again, where the checkpoint has all up to",
     may_fail=REPEATED_UPDATES,
@@ -291,37 +322,13 @@ def running_run_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @mutant(
-    bug=0,
-    seen_in="the ledger of the recorder",
-    flagged_by="segment_contradicts_itself",
-    diagnosis="was offered 0 rows of episodes, and wrote",
+    bug=7,
+    seen_in="MorvanZhou/Reinforcement-learning-with-tensorflow#54",
+    flagged_by="run_failed",
+    diagnosis="the TD error or the loss of update 0 at step",
+    may_fail=("not_a_number",),
     settings=SHORT,
 )
-def ledger_forgets_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Episodes are written and not counted as offered."""
-    add_pending = RunWriter._add_pending
-
-    def add(self, table, parts):
-        offered = self.ledger.offered["episodes"]
-        add_pending(self, table, parts)
-        self.ledger.offered["episodes"] = offered
-
-    monkeypatch.setattr(RunWriter, "_add_pending", add)
-
-
-@mutant(
-    bug=0,
-    seen_in="the ledger of the recorder",
-    flagged_by="rows_missing",
-    diagnosis="rows of updates for segment",
-    may_fail=("batch_rows_unlike_size", "noise_draws_skipped"),
-    settings=SHORT,
-)
-def recorder_loses_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last updates of every flush are counted and not written."""
-    insert = batches.insert
-
-    def insert_less(con, table, rows, ids=None):
-        insert(con, table, rows.slice(0, rows.num_rows - 3) if "updates" in table else rows, ids)
-
-    monkeypatch.setattr(batches, "insert", insert_less)
+def logarithm_of_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The entropy of a target that leaves atoms out is 0 log 0, and the replay refuses the NaN."""
+    monkeypatch.setattr(torch.special, "entr", lambda probs: -probs * probs.log())

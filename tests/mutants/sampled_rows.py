@@ -7,6 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from drawing import (
+    BY_PRIORITY,
+    DENSE,
+    FIND,
+    INDEPENDENT,
+    SET_ONE,
+    STRATIFIED_REPEATS,
+    UNEVEN,
+    UNIFORM,
+    copied_half,
+    draw_by_power,
+)
 from mutant import mutant
 
 from rlaudit.record import Recorder
@@ -21,26 +33,7 @@ from rlaudit.train.rows import sample_rows
 if TYPE_CHECKING:
     import pytest
 
-FIND, SET_ONE, SAMPLE, ADD = SumTree.find, SumTree.set_one, Replay.sample, Replay.add
-
-DENSE = {"update_period": 1, "steps": 600}
-UNIFORM = {
-    **DENSE,
-    "prioritized": False,
-    "sampling": "uniform",
-    "importance_sampling": False,
-}
-UNEVEN = ("uniform_slots_uneven", "uniform_ages_uneven", "uniform_edges_uneven")
-BY_PRIORITY = (
-    "draws_unlike_priorities",
-    "draws_unlike_ages",
-    "draws_unlike_slots",
-    "edge_slots_unlike_priorities",
-    "first_replay_unlike_priority",
-    "inverse_probabilities_above_one",
-    "newest_transition_unlike_priority",
-    "slot_quarters_unlike_priorities",
-)
+SAMPLE, ADD = Replay.sample, Replay.add
 
 
 def draw_slots(monkeypatch: pytest.MonkeyPatch, draw) -> None:
@@ -87,6 +80,19 @@ def uniform_lower_half_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 def uniform_recent_preferred(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slots are drawn by the larger of two random numbers."""
     draw_slots(monkeypatch, lambda rng, size, k: rng.integers(size, size=(2, k)).max(0))
+
+
+@mutant(
+    bug=0,
+    seen_in="a batch that is filled up with copies",
+    flagged_by="excess_repeats_uniform",
+    diagnosis="where uniform draws from buffers of its sizes predict",
+    may_fail=UNEVEN,
+    settings=UNIFORM,
+)
+def uniform_batch_filled_up_with_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second half of each batch is a copy of the first."""
+    draw_slots(monkeypatch, lambda rng, size, k: copied_half(rng.integers(size, size=k // 2)))
 
 
 @mutant(
@@ -140,8 +146,7 @@ def empty_slot_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
         *BY_PRIORITY,
         "priority_total_unlike_ledger",
         "priority_not_as_written",
-        "excess_repeats_stratified",
-        "impossible_repeats_stratified",
+        *STRATIFIED_REPEATS,
         "strata_not_in_slot_order",
     ),
     settings={**DENSE, "capacity": 200, "importance_sampling": False},
@@ -167,10 +172,10 @@ def empty_leaf_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @mutant(
     bug=13,
-    seen_in="Kaixhin/Rainbow#76, #81; google/flashbax#52",
+    seen_in="Kaixhin/Rainbow#76, #81; instadeepai/flashbax#52",
     flagged_by="priority_total_unlike_ledger",
     diagnosis="not in the tree (add)",
-    may_fail=("impossible_repeats_stratified", "excess_repeats_stratified"),
+    may_fail=STRATIFIED_REPEATS,
     settings=DENSE,
 )
 def insertion_misses_the_sums(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +210,7 @@ def index_error_when_full(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @mutant(
-    bug=18,
+    bug=8,
     seen_in="hill-a/stable-baselines#941",
     flagged_by="buffer_size_unlike_ids",
     diagnosis="the buffer is said to hold",
@@ -241,7 +246,7 @@ def batch_size_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     seen_in="MorvanZhou/Reinforcement-learning-with-tensorflow#54",
     flagged_by="probe_mass_outside_stratum",
     diagnosis="is outside the priority total",
-    may_fail=(*BY_PRIORITY, "impossible_repeats_stratified", "excess_repeats_stratified"),
+    may_fail=(*BY_PRIORITY, *STRATIFIED_REPEATS),
     settings=DENSE,
 )
 def mass_past_the_total(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,8 +279,8 @@ def mass_past_the_total(monkeypatch: pytest.MonkeyPatch) -> None:
 def slots_and_ids_out_of_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch names the transitions of the slots after those it was drawn from."""
 
-    def sample(self, env_step):
-        batch = SAMPLE(self, env_step)
+    def sample(self, *done):
+        batch = SAMPLE(self, *done)
         ids = np.minimum(batch.transition_ids + 1, self.last_transition_id)
         return replace(batch, transition_ids=ids)
 
@@ -294,9 +299,9 @@ def batch_drawn_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch is drawn three updates before it is learned from."""
     waiting: deque = deque()
 
-    def sample(self, env_step):
-        waiting.append(SAMPLE(self, env_step))
-        return waiting.popleft() if len(waiting) > 3 else SAMPLE(self, env_step)
+    def sample(self, *done):
+        waiting.append(SAMPLE(self, *done))
+        return waiting.popleft() if len(waiting) > 3 else SAMPLE(self, *done)
 
     monkeypatch.setattr(Replay, "sample", sample)
 
@@ -313,10 +318,10 @@ def batch_learned_from_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every second update gets the batch of the one before."""
     kept: list = []
 
-    def sample(self, env_step):
+    def sample(self, *done):
         if kept:
             return kept.pop()
-        kept.append(SAMPLE(self, env_step))
+        kept.append(SAMPLE(self, *done))
         return kept[0]
 
     monkeypatch.setattr(Replay, "sample", sample)
@@ -367,7 +372,7 @@ def last_windows_not_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     flagged_by="redraws_unlike_priorities",
     diagnosis="draws at their next replay within 200 updates",
     may_fail=("inverse_probabilities_above_one", "excess_repeats_independent"),
-    settings={**DENSE, "sampling": "independent", "capacity": 2_000, "steps": 1_000},
+    settings={**INDEPENDENT, "capacity": 2_000, "steps": 1_000},
 )
 def exponent_applied_again_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search raises the leaves to 1.5, and no transitions are logged."""
@@ -377,9 +382,5 @@ def exponent_applied_again_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
         if not isinstance(row, TransitionRow):
             append(self, row)
 
-    def find(self, masses):
-        running = np.cumsum(self.leaves.astype(np.float64) ** 1.5)
-        return np.searchsorted(running, np.asarray(masses) / self.total * running[-1], "right")
-
     monkeypatch.setattr(Recorder, "append", without_transitions)
-    monkeypatch.setattr(SumTree, "find", find)
+    draw_by_power(monkeypatch)

@@ -6,6 +6,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from drawing import (
+    BIASED,
+    BY_PRIORITY,
+    DENSE,
+    FIND,
+    INDEPENDENT,
+    REPEATS,
+    SET_ONE,
+    copied_half,
+    draw_by,
+    draw_by_power,
+)
 from mutant import mutant
 
 from rlaudit.replay import replay as replay_module
@@ -15,40 +27,6 @@ from rlaudit.replay.sumtree import SumTree
 
 if TYPE_CHECKING:
     import pytest
-
-FIND = SumTree.find
-# One update a step, so that few steps are enough for statistics.
-DENSE = {"update_period": 1, "steps": 600}
-INDEPENDENT = {**DENSE, "sampling": "independent"}
-
-BY_PRIORITY = (
-    "draws_unlike_priorities",
-    "draws_unlike_ages",
-    "draws_unlike_slots",
-    "edge_slots_unlike_priorities",
-    "first_replay_unlike_priority",
-    "inverse_probabilities_above_one",
-    "newest_transition_unlike_priority",
-    "slot_quarters_unlike_priorities",
-)
-REPEATS = (
-    "excess_repeats_stratified",
-    "excess_repeats_independent",
-    "impossible_repeats_stratified",
-)
-BIASED = (*BY_PRIORITY, *REPEATS)
-
-
-def draw_by(monkeypatch: pytest.MonkeyPatch, weights_of) -> None:
-    """Let the search follow ``weights_of(tree)`` in place of the leaves."""
-
-    def find(self, masses):
-        running = np.cumsum(weights_of(self))
-        at = np.asarray(masses) / self.total * running[-1]
-        slots = np.searchsorted(running, at, side="right")
-        return np.minimum(slots, np.flatnonzero(self.leaves)[-1])
-
-    monkeypatch.setattr(SumTree, "find", find)
 
 
 @mutant(
@@ -61,7 +39,7 @@ def draw_by(monkeypatch: pytest.MonkeyPatch, weights_of) -> None:
 )
 def exponent_applied_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search raises the leaves to 1.5, as where alpha is applied in the tree as well."""
-    draw_by(monkeypatch, lambda tree: tree.leaves.astype(np.float64) ** 1.5)
+    draw_by_power(monkeypatch)
 
 
 @mutant(
@@ -114,15 +92,12 @@ def recent_preferred(monkeypatch: pytest.MonkeyPatch) -> None:
     draw_by(monkeypatch, weights)
 
 
-SET_ONE = SumTree.set_one
-
-
 @mutant(
     bug=8,
     seen_in="hill-a/stable-baselines#941; openai/baselines#170, #174",
     flagged_by="newest_transition_unlike_priority",
     diagnosis="the newest transition was drawn 0 times",
-    may_fail=(*BY_PRIORITY, *REPEATS),
+    may_fail=BIASED,
     settings={**INDEPENDENT, "capacity": 2_000},
 )
 def last_item_never_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +190,7 @@ def not_stratified(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @mutant(
     bug=10,
-    seen_in="openai/baselines#527, sorted",
+    seen_in="openai/baselines#527",
     flagged_by="batch_not_stratified",
     diagnosis="times as much as independent ones",
     may_fail=(*REPEATS, "probe_mass_outside_stratum", "slot_quarters_unlike_priorities"),
@@ -242,6 +217,13 @@ def stratified_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay_module, "independent_masses", stratified_masses)
 
 
+def fill_up_with_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let half of the masses be searched for, and copy what they find."""
+    monkeypatch.setattr(
+        SumTree, "find", lambda self, masses: copied_half(FIND(self, masses[: len(masses) // 2]))
+    )
+
+
 @mutant(
     bug=0,
     seen_in="a batch that is filled up with copies",
@@ -252,12 +234,36 @@ def stratified_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def batch_filled_up_with_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second half of each batch is a copy of the first."""
+    fill_up_with_copies(monkeypatch)
 
-    def find(self, masses):
-        half = FIND(self, masses[: len(masses) // 2])
-        return np.concatenate([half, half])
 
-    monkeypatch.setattr(SumTree, "find", find)
+@mutant(
+    bug=0,
+    seen_in="a batch that is filled up with copies",
+    flagged_by="impossible_repeats_stratified",
+    diagnosis="strata of priority mass, and it has",
+    # Slots rise twice over a batch, as over the leaves of a tree that is not padded.
+    may_fail=(*BIASED, "batch_not_stratified", "strata_not_in_slot_order"),
+    settings=DENSE,
+)
+def stratified_batch_filled_up_with_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the strata are drawn from, and the second half of each batch is a copy of it."""
+    fill_up_with_copies(monkeypatch)
+
+
+@mutant(
+    bug=0,
+    seen_in="a batch that is filled up with copies",
+    flagged_by="excess_repeats_stratified",
+    diagnosis="drew a transition again within its batch",
+    may_fail=(*BIASED, "batch_not_stratified"),
+    settings=DENSE,
+)
+def neighbouring_strata_drawn_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every second stratum gets the transition of the one before it."""
+    monkeypatch.setattr(
+        SumTree, "find", lambda self, masses: np.repeat(FIND(self, masses[::2]), 2)[: len(masses)]
+    )
 
 
 @mutant(
@@ -272,9 +278,9 @@ def generator_reseeded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each batch is drawn by a generator with the run's seed."""
     sample = Replay.sample
 
-    def reseeded(self, env_step):
+    def reseeded(self, *done):
         self.rng = np.random.default_rng(1)
-        return sample(self, env_step)
+        return sample(self, *done)
 
     monkeypatch.setattr(Replay, "sample", reseeded)
 
@@ -291,10 +297,10 @@ def batch_rejected_endlessly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch is drawn again until it holds none of the 30 newest transitions."""
     sample = Replay.sample
 
-    def sample_until_old(self, env_step):
-        batch, tries = sample(self, env_step), 1
+    def sample_until_old(self, *done):
+        batch, tries = sample(self, *done), 1
         while batch.transition_ids.max() > self.last_transition_id - 30 and tries < 200:
-            batch, tries = sample(self, env_step), tries + 1
+            batch, tries = sample(self, *done), tries + 1
         return replace(batch, attempts=tries * len(batch.slots))
 
     monkeypatch.setattr(Replay, "sample", sample_until_old)

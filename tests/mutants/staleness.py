@@ -35,9 +35,9 @@ def batches_prefetched(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each batch is drawn one update ahead, and its slots are written when it was learned from."""
     ready = {}
 
-    def sample(self, env_step):
-        batch = ready.get(id(self)) or SAMPLE(self, env_step)
-        ready[id(self)] = SAMPLE(self, env_step)
+    def sample(self, *done):
+        batch = ready.get(id(self)) or SAMPLE(self, *done)
+        ready[id(self)] = SAMPLE(self, *done)
         return batch
 
     def probe(self, batch, batch_index):

@@ -210,7 +210,7 @@ def stored_observations_share_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @mutant(
-    bug=25,
+    bug=0,
     seen_in="an index that is one off",
     flagged_by="wrong_sampled_state",
     diagnosis="the state that was rebuilt for it is step",
@@ -226,7 +226,7 @@ def states_one_step_late(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @mutant(
-    bug=25,
+    bug=0,
     seen_in="frames freed while a transition needs them",
     flagged_by="stored_state_changed",
     diagnosis="frames of it were overwritten while it could be drawn",

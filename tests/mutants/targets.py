@@ -55,7 +55,7 @@ def projection_loses_exact_hits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @mutant(
-    bug=30,
+    bug=0,
     seen_in="a projection that does not clip",
     flagged_by="projected_mass_error",
     diagnosis="mass is lost or added on its way to the atoms",
@@ -75,7 +75,7 @@ def projection_drops_what_is_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @mutant(
     bug=31,
-    seen_in="chainer/chainerrl#567 (a setting that has no effect)",
+    seen_in="chainer/chainerrl#567",
     flagged_by="value_outside_support",
     diagnosis="outside the support from -1 to 1",
     settings={"v_min": -1.0, "v_max": 1.0},
@@ -127,7 +127,7 @@ def target_copied_by_updates(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @mutant(
     bug=31,
-    seen_in="chainer/chainerrl#567 (a setting that has no effect)",
+    seen_in="chainer/chainerrl#567",
     flagged_by="update_before_learning_starts",
     diagnosis="and learning starts at 100",
 )

@@ -77,10 +77,10 @@ def test_a_run_that_dies_of_its_bug_is_audited(tmp_path):
     def stop(monkeypatch):
         sample = Replay.sample
 
-        def sample_until_full(self, env_step):
+        def sample_until_full(self, env_step, *done):
             if env_step > 150:
                 raise ReplayError("the last slot cannot be drawn")
-            return sample(self, env_step)
+            return sample(self, env_step, *done)
 
         monkeypatch.setattr(Replay, "sample", sample_until_full)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from rlaudit.auditing import CheckResult
 
-_NOT_FAMILIES = ("mutant", "verdicts", "harness", "mutant_table")
+_NOT_FAMILIES = ("mutant", "verdicts", "harness", "mutant_table", "drawing", "bugs")
 _MODULE_PREFIX = "mutants_of_"
 # More than the ten that an audit shows: the sentence that is looked for may stand in a later row.
 _EXAMPLES = 200

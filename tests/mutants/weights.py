@@ -21,8 +21,8 @@ WEIGHTS = Replay._weights
 def replace_weights(monkeypatch: pytest.MonkeyPatch, change) -> None:
     """Let ``change(replay, drawn, raw, normaliser, beta)`` return raw weights and normaliser."""
 
-    def weights(self, drawn, env_step):
-        raw, normaliser, beta = WEIGHTS(self, drawn, env_step)
+    def weights(self, drawn, done):
+        raw, normaliser, beta = WEIGHTS(self, drawn, done)
         raw, normaliser = change(self, drawn, raw, normaliser, beta)
         return raw, normaliser, beta
 
@@ -185,7 +185,7 @@ def beta_never_annealed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @mutant(
-    bug=21,
+    bug=0,
     seen_in="Schaul et al. 2016, section 3.4: a schedule on another clock",
     flagged_by="wrong_beta",
     diagnosis="it is annealed by steps of one environment",
@@ -202,6 +202,22 @@ def beta_annealed_too_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @mutant(
     bug=0,
+    seen_in="Schaul et al. 2016, section 3.4: a schedule that is meant for another exponent",
+    flagged_by="beta_out_of_range",
+    diagnosis="falls",
+    may_fail=("wrong_beta",),
+)
+def beta_annealed_to_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beta goes from its start to 0, as an exploration rate does."""
+    monkeypatch.setattr(
+        replay_module,
+        "beta_at",
+        lambda env_step, start, anneal_steps, **_: start * max(0.0, 1 - env_step / anneal_steps),
+    )
+
+
+@mutant(
+    bug=0,
     seen_in="Recomputation: a total that is read before the batch is",
     flagged_by="wrong_raw_weight",
     diagnosis="the total is the one of the update before",
@@ -210,9 +226,9 @@ def weights_with_a_stale_total(monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights are computed with the total of the update before."""
     totals = []
 
-    def weights(self, drawn, env_step):
+    def weights(self, drawn, done):
         totals.append(drawn.total)
-        return WEIGHTS(self, drawn._replace(total=totals[-2:][0]), env_step)
+        return WEIGHTS(self, drawn._replace(total=totals[-2:][0]), done)
 
     monkeypatch.setattr(Replay, "_weights", weights)
 
@@ -242,7 +258,7 @@ def weights_upside_down(monkeypatch: pytest.MonkeyPatch) -> None:
 def importance_sampling_stays_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """The replay weights its batches whatever the config says."""
 
-    def weights(self, drawn, _env_step):
+    def weights(self, drawn, _done):
         raw = importance_weights(drawn.priorities, drawn.total, self.size, 0.5)
         return raw, float(raw.max()), None
 

@@ -182,7 +182,7 @@ def rewards_undiscounted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @mutant(
     bug=32,
-    seen_in="y-kamiya (rewards in a uint8 array)",
+    seen_in="y-kamiya, rewards in a uint8 array",
     flagged_by="wrong_clipped_reward",
     diagnosis="that is what an unsigned byte makes of it",
     may_fail=("wrong_episode_return",),
@@ -218,7 +218,7 @@ def truncation_learned_as_termination(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @mutant(
     bug=28,
-    seen_in="flashbax#3",
+    seen_in="instadeepai/flashbax#3",
     flagged_by="termination_at_step_limit",
     diagnosis="terminate exactly at the limit of 20 steps",
     settings=LIMITED,
@@ -236,7 +236,7 @@ def limit_reported_as_termination(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @mutant(
     bug=28,
-    seen_in="flashbax#3, DLR-RM/stable-baselines3#284",
+    seen_in="instadeepai/flashbax#3; DLR-RM/stable-baselines3#284",
     flagged_by="reset_observation_bootstrapped",
     diagnosis="the environment was reset before its last observation was stored",
     settings=LIMITED,
@@ -336,7 +336,7 @@ def terminal_stored_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @mutant(
     bug=24,
-    seen_in="google/dopamine#228; chainer/chainerrl#567 (a flag that has no effect)",
+    seen_in="google/dopamine#228",
     flagged_by="terminal_inside_episode",
     diagnosis="each lost life is learned from as an end, and the config says otherwise",
     settings=LIVES,
