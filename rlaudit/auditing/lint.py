@@ -57,6 +57,8 @@ def lint_checks(folder: Path) -> list[Problem]:
 def _build(con: DuckDBPyConnection, shared: Mapping[str, SharedFile]) -> None:
     con.execute("CREATE SCHEMA shared")
     for file in shared.values():
+        if file.error is not None:
+            raise file.error
         try:
             con.execute(f"CREATE TABLE shared.{file.name} AS {file.sql}")
         except duckdb.Error as error:

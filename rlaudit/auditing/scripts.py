@@ -21,6 +21,8 @@ def script_of(check: CheckFile, run: str | None = None, *, every_run: bool = Fal
 
     ``every_run`` leaves out the restriction to a run; otherwise ``run`` None means the rows that
     name no run.
+
+    Raises :class:`SqlFileError` if a shared file that it needs cannot be used.
     """
     only = "" if every_run else f"WHERE run_id IS NOT DISTINCT FROM {literal(run)}\n"
     lines = [f"-- {check.name}: {check.title}"]
@@ -32,6 +34,8 @@ def script_of(check: CheckFile, run: str | None = None, *, every_run: bool = Fal
     if shared:
         lines.append("ATTACH IF NOT EXISTS ':memory:' AS shared (READ_WRITE);")
     for file in shared:
+        if file.error is not None:
+            raise file.error
         lines += [
             f"CREATE OR REPLACE TABLE shared.{file.name} AS",
             "SELECT * FROM (",

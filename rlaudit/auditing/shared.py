@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class SharedTables:
-    """The tables of ``sql/shared`` in schema ``shared``, for one run or for all."""
+    """The tables of ``sql/shared`` in schema ``shared``, for one run or for all.
+
+    A file that cannot be used fails the checks that need it, and no other.
+    """
 
     def __init__(self, con: DuckDBPyConnection, run: str | None) -> None:
         self._con = con
@@ -53,6 +56,8 @@ class SharedTables:
         self._built &= needed
 
     def _create(self, file: SharedFile) -> None:
+        if file.error is not None:
+            raise file.error
         verify_statement(file, self._con)
         only = "" if self._run is None else "WHERE run_id = ?"
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rlaudit.errors import Problem, SqlFileError, did_you_mean
 from rlaudit.sqlfiles.locate import sql_root
@@ -10,10 +11,8 @@ from rlaudit.sqlfiles.model import CheckFile, SharedFile
 from rlaudit.sqlfiles.parse import parse_check, parse_shared, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
-
-_File = TypeVar("_File", CheckFile, SharedFile)
 
 
 def load_checks(*folders: Path) -> tuple[CheckFile, ...]:
@@ -41,7 +40,7 @@ def _collect(folders: Sequence[Path]) -> tuple[tuple[CheckFile, ...], list[SqlFi
     checks: dict[str, CheckFile] = {}
     errors: list[SqlFileError] = []
     for folder in folders:
-        _load(folder, parse_check, checks, errors)
+        _load(folder, checks, errors)
     shared = load_shared()
     for check in list(checks.values()):
         try:
@@ -53,33 +52,34 @@ def _collect(folders: Sequence[Path]) -> tuple[tuple[CheckFile, ...], list[SqlFi
 
 
 def load_shared(folder: Path | None = None) -> dict[str, SharedFile]:
-    """Return the shared tables of ``folder`` by name, each after those that it needs."""
+    """Return the shared tables of ``folder`` by name, each after those that it needs.
+
+    A file that breaks the format is there with its ``error``: only what needs it fails.
+    """
     found: dict[str, SharedFile] = {}
-    errors: list[SqlFileError] = []
-    _load(folder or sql_root() / "shared", parse_shared, found, errors)
-    if errors:
-        raise errors[0]
+    for path in sorted((folder or sql_root() / "shared").glob("*.sql")):
+        try:
+            found[path.stem] = parse_shared(read_text(path), path)
+        except SqlFileError as error:
+            found[path.stem] = SharedFile(path.stem, "", (), (), path, "", error)
     ordered: dict[str, SharedFile] = {}
-    for file in found.values():
-        _check_needs(file, found)
-        _add_with_needs(file, found, ordered, ())
+    for file in list(found.values()):
+        try:
+            _add_with_needs(file, found, ordered, ())
+        except SqlFileError as error:
+            found[file.name] = ordered[file.name] = replace(file, needs=(), error=error)
     return ordered
 
 
-def _load(
-    folder: Path,
-    parse: Callable[[str, Path], _File],
-    into: dict[str, _File],
-    errors: list[SqlFileError],
-) -> None:
-    """Add the files of ``folder`` to ``into``, and what is wrong with others to ``errors``."""
+def _load(folder: Path, into: dict[str, CheckFile], errors: list[SqlFileError]) -> None:
+    """Add the checks in ``folder`` to ``into``, and what is wrong with others to ``errors``."""
     paths = sorted(folder.rglob("*.sql"))
     if not paths:
         what = "no .sql file in this folder or below" if folder.is_dir() else "no such folder"
         errors.append(SqlFileError(f"{folder}:1: {what}"))
     for path in paths:
         try:
-            file = parse(read_text(path), path)
+            file = parse_check(read_text(path), path)
         except SqlFileError as error:
             errors.append(error)
             continue
@@ -106,6 +106,7 @@ def _add_with_needs(
     ordered: dict[str, SharedFile],
     above: tuple[str, ...],
 ) -> None:
+    _check_needs(file, found)
     if file.name in above:
         raise SqlFileError(f"{file.path}:1: needs itself, by way of {' > '.join(above)}")
     for name in file.needs:

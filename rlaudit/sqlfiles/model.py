@@ -55,7 +55,10 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class SharedFile:
-    """A table that several checks need: one SELECT, built once an audit in schema ``shared``."""
+    """A table that several checks need: one SELECT, built once an audit in schema ``shared``.
+
+    ``error`` is why a file cannot be used; then only ``name`` and ``path`` say something.
+    """
 
     name: str
     title: str
@@ -63,6 +66,7 @@ class SharedFile:
     needs: tuple[str, ...]
     path: Path
     sql: str
+    error: SqlFileError | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+
 import duckdb
 import pytest
+from checking import STRATIFIED
 from own_checks import SQL, line_of, write_check
 
 import rlaudit
+from rlaudit.sqlfiles import find, sql_root
 from rlaudit.store import open_for_writing
 
 
@@ -187,6 +191,61 @@ def test_a_users_own_table_can_be_read_and_required(path, own):
     assert by_name["own_table"].findings[0].diagnosis == "run r1 is called poor"
     assert by_name["own_column"].message == "words.word has no values"
     assert "reads no_runs, which has no column run_id" in by_name["other_table"].message
+
+
+# Our own shared tables
+
+
+@pytest.fixture
+def batch_repeats(tmp_path, monkeypatch):
+    """That shared file, in a copy of the folder which is used in the place of ours."""
+    shutil.copytree(sql_root() / "shared", tmp_path / "sql" / "shared")
+    monkeypatch.setattr(find, "sql_root", lambda: tmp_path / "sql")
+    return tmp_path / "sql" / "shared" / "batch_repeats.sql"
+
+
+@pytest.mark.parametrize(
+    ("change", "at", "message"),
+    [
+        (("-- title:", "-- titel:"), "-- titel", "unknown key 'titel'"),
+        (("-- needs: batch_shapes", "-- needs: nosuch"), None, "needs 'nosuch', which is no file"),
+        (
+            ("    s.update_id,", "    s.nosuch,"),
+            "s.nosuch",
+            'does not have a column named "nosuch"',
+        ),
+        (("WITH batches AS (", "WITH batches ("), "SELECT", "syntax error"),
+        (("WITH batches", "SELECT 1;\nWITH batches"), "WITH", "2 statements where there must be"),
+        (("max(s.priority) ", "max(error('too hot')) "), None, "too hot"),
+    ],
+)
+def test_a_shared_table_that_fails_fails_what_needs_it_and_nothing_else(
+    log_file, batch_repeats, change, at, message
+):
+    text = batch_repeats.read_text(encoding="utf-8")
+    assert change[0] in text
+    batch_repeats.write_text(text.replace(*change, 1), encoding="utf-8")
+    path, writing = log_file
+    with writing() as log:
+        log.add_run("r1", STRATIFIED)
+        for _ in range(2):
+            log.add_batch(1, [5, 6, 7, 5])
+    select = ["duplicate_update_ids", "duplicate_samples", "impossible_repeats_stratified"]
+    report = rlaudit.audit(
+        path, select=[*select, "excess_repeats_stratified"], record=path.with_name("h.duckdb")
+    )
+    (problem,) = report.problems
+    assert problem.path == batch_repeats
+    assert problem.line == (line_of(batch_repeats, at) if at else 1)
+    assert message in problem.message
+    assert "\n" not in str(problem)
+    assert {result.check.name: result.status for result in report.sources[0].results} == {
+        "duplicate_update_ids": "fail",
+        "duplicate_samples": "fail",
+        "impossible_repeats_stratified": "error",
+        "excess_repeats_stratified": "error",
+    }
+    assert all(finding.query for finding in report)
 
 
 # Logs

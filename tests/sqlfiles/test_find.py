@@ -83,11 +83,30 @@ def test_shared_tables_come_after_those_they_need(tmp_path):
     assert list(load_shared(tmp_path)) == ["c", "b", "a"]
 
 
-def test_shared_tables_that_need_each_other_are_refused(tmp_path):
-    for name, needs in [("a", "-- needs: b\n"), ("b", "-- needs: a\n")]:
+def test_a_shared_table_that_needs_itself_cannot_be_used(tmp_path):
+    for name, needs in [("a", "-- needs: b\n"), ("b", "-- needs: a\n"), ("c", "")]:
         (tmp_path / f"{name}.sql").write_text(SHARED.format(name=name, needs=needs))
-    with pytest.raises(SqlFileError, match="needs itself, by way of a > b"):
-        load_shared(tmp_path)
+    found = load_shared(tmp_path)
+    assert "needs itself, by way of a > b" in str(found["a"].error)
+    assert found["c"].error is None
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("-- nmae: b\n", "b.sql:1: unknown key 'nmae'"),
+        (SHARED.format(name="b", needs="-- needs: nosuch\n"), "b.sql:1: needs 'nosuch'"),
+    ],
+)
+def test_a_shared_file_with_a_mistake_cannot_be_used_and_the_others_can(tmp_path, header, message):
+    (tmp_path / "a.sql").write_text(SHARED.format(name="a", needs=""))
+    (tmp_path / "b.sql").write_text(header)
+    (tmp_path / "c.sql").write_text(SHARED.format(name="c", needs="-- needs: b\n"))
+    found = load_shared(tmp_path)
+    assert found["a"].error is None
+    assert message in str(found["b"].error)
+    unusable = [file.name for file in tables_needed(found["c"], found) if file.error]
+    assert unusable or found["c"].error
 
 
 @pytest.mark.parametrize(
