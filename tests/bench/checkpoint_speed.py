@@ -1,0 +1,148 @@
+"""How long a full Atari replay takes to save and to resume from, and how much memory.
+
+    python tests/bench/checkpoint_speed.py [--transitions 1000000] [--env breakout]
+
+The replay is filled by playing at random, so the frames are real ones; its priorities are random
+numbers, as those of a run are to a compressor. Saving is what a run does between two steps.
+Resuming is done by a new process, and timed from the built loop to the restored one: check sums,
+nets, replay and the games that were open. Seconds are of the clock and, in brackets, of the
+processor; memory is the most that was resident.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rlaudit.presets import resolve
+from rlaudit.train.checkpoint import Origin, load, restore, save
+from rlaudit.train.run import build_loop
+
+if TYPE_CHECKING:
+    from rlaudit.train.loop import TrainingLoop
+
+NUM_ENVS = 8
+
+
+def loop_of(env: str, transitions: int) -> TrainingLoop:
+    """Return a loop of Rainbow's size that plays at random and never learns."""
+    return build_loop(
+        resolve(
+            env,
+            atari=True,
+            from_flags={
+                "capacity": transitions,
+                "steps": transitions + NUM_ENVS * 10,
+                "learning_starts": 2 * transitions,
+                "num_envs": NUM_ENVS,
+                "noisy": "off",
+                "epsilon_greedy_start": 1.0,
+                "epsilon_greedy_end": 1.0,
+                "device": "cpu",
+            },
+        ),
+        for_log=False,
+    )
+
+
+def fill(loop: TrainingLoop) -> None:
+    """Play until the replay is full, then give every transition a priority of its own."""
+    for tick in loop.ticks():
+        if tick.env_step % 100_000 == 0:
+            print(f"  {tick.env_step:,} steps", file=sys.stderr, flush=True)
+    replay, rng = loop.replay, np.random.default_rng(0)
+    assert replay.size == replay.capacity
+    for slots in np.array_split(np.arange(replay.capacity), -(-replay.capacity // 1000)):
+        replay.update_priorities(slots, rng.exponential(size=len(slots)))
+
+
+class Stopwatch:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        self.began = time.perf_counter(), time.process_time()
+
+    def __str__(self) -> str:
+        clock, cpu = time.perf_counter() - self.began[0], time.process_time() - self.began[1]
+        return f"{clock:7.1f} s ({cpu:.1f})"
+
+
+def peak_gb() -> float:
+    """Return the most memory that this process has had resident, in GB."""
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def measure_save(env: str, transitions: int, folder: Path) -> Path:
+    """Fill a replay and save it; return the checkpoint."""
+    loop = loop_of(env, transitions)
+    watch = Stopwatch()
+    fill(loop)
+    print(f"filled   {watch}   peak {peak_gb():.2f} GB", flush=True)
+    origin = Origin(
+        run_id="r",
+        name="r",
+        segment_id="s",
+        config=loop.config.to_json(),
+        every=1,
+        env_step=loop.env_step,
+        episode_id=loop.last_episode_id,
+        transition_id=loop.replay.last_transition_id,
+        update_id=-1,
+    )
+    watch = Stopwatch()
+    path, size = save(folder, origin, {"loop": loop.state(), "recent": []}, loop.agent.state())
+    print(
+        f"saved    {watch}   peak {peak_gb():.2f} GB   {size / 1e6:,.0f} MB, where the replay has "
+        f"{loop.replay.nbytes / 1e6:,.0f} MB"
+    )
+    loop.close()
+    return path
+
+
+def measure_load(env: str, transitions: int, path: Path) -> None:
+    """Restore a loop from the checkpoint at ``path``."""
+    loop = loop_of(env, transitions)
+    before = peak_gb()
+    watch = Stopwatch()
+    checkpoint = load(path)
+    checked = str(watch)
+    restore(loop, checkpoint)
+    print(
+        f"resumed  {watch}   peak {peak_gb():.2f} GB, {before:.2f} GB before; of it check sums and "
+        f"nets {checked.strip()}; open games of {[e.length for e in loop.running]} steps"
+    )
+    loop.close()
+
+
+def main() -> None:
+    """Measure, in two processes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--transitions", type=int, default=1_000_000)
+    parser.add_argument("--env", default="breakout")
+    parser.add_argument("--folder", type=Path, help="where to write; a temporary folder if absent")
+    parser.add_argument("--load", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.load:
+        measure_load(options.env, options.transitions, options.load)
+        return
+    print(f"{options.transitions:,} transitions of {options.env}", flush=True)
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        path = measure_save(options.env, options.transitions, Path(folder))
+        sys.stdout.flush()
+        again = [sys.executable, __file__, "--load", str(path)]
+        again += ["--transitions", str(options.transitions), "--env", options.env]
+        subprocess.run(again, check=True)
+
+
+if __name__ == "__main__":
+    main()
