@@ -99,6 +99,8 @@ def test_an_old_value_is_named(tiny_log):
         (lambda p: p**0.5, "once more: the exponent is applied twice"),
         (lambda p: p**2, "without the exponent alpha"),
         (round, "the tree keeps whole numbers"),
+        (math.floor, "the tree keeps whole numbers"),
+        (lambda _: 0.0, "its leaf is zero, as in a slot that was cleared or never written"),
         (lambda _: NAN, "it is not a number"),
         (lambda p: 1.37 * p, "nothing in the log wrote that value to it"),
     ],
@@ -106,8 +108,8 @@ def test_an_old_value_is_named(tiny_log):
 def test_what_became_of_a_write_is_named(tiny_log, change, cause):
     run = PrioritizedRun(seed=3)
     before, after = run.redrawn()
-    before["priority_new"] = 2.25
-    after["priority"] = change(2.25)
+    before["priority_new"] = 2.75
+    after["priority"] = change(2.75)
     run.write(tiny_log)
     assert cause in said(tiny_log, "priority_not_as_written")
 
@@ -138,6 +140,7 @@ def test_a_replay_that_a_resume_did_not_restore_is_named(tiny_log):
     assert "the run was resumed in between" in said(tiny_log, "priority_not_as_written")
 
 
+@pytest.mark.near_miss("priority_not_as_written")
 def test_near_miss_of_several_copies_the_last_write_counts(tiny_log):
     run = PrioritizedRun(copies=True, updates=60)
     rows = run.batch(2)[:2]
@@ -147,6 +150,7 @@ def test_near_miss_of_several_copies_the_last_write_counts(tiny_log):
     assert passes(tiny_log, "priority_not_as_written")
 
 
+@pytest.mark.near_miss("priority_not_as_written", "wrong_insert_priority", "wrong_max_priority")
 def test_near_miss_of_a_gap_a_thinned_log_is_not_judged(tiny_log):
     """Every second update is logged: what the others wrote is unknown."""
     run = PrioritizedRun(updates=60)
@@ -158,6 +162,7 @@ def test_near_miss_of_a_gap_a_thinned_log_is_not_judged(tiny_log):
     assert passes(tiny_log, "wrong_max_priority")
 
 
+@pytest.mark.near_miss("priority_not_as_written", "wrong_insert_priority")
 def test_near_miss_of_a_gap_two_runs_under_one_id_have_a_replay_each(tiny_log):
     PrioritizedRun(seed=1).write(tiny_log)
     other = PrioritizedRun(seed=2)
@@ -226,6 +231,7 @@ def test_a_new_priority_may_be_off_by_what_float32_loses(tiny_log, factor, fails
     assert (result_of(tiny_log, "wrong_new_priority").status == "fail") is fails
 
 
+@pytest.mark.near_miss("wrong_new_priority")
 def test_near_miss_of_a_missing_epsilon_it_is_lost_beside_a_large_error(tiny_log):
     """For an error of 4 an epsilon of 1e-7 is beyond float32, in or outside of the exponent."""
     run = PrioritizedRun(priority_epsilon=1e-7)
@@ -234,6 +240,7 @@ def test_near_miss_of_a_missing_epsilon_it_is_lost_beside_a_large_error(tiny_log
     assert passes(tiny_log, "wrong_new_priority")
 
 
+@pytest.mark.near_miss("wrong_new_priority", "zero_priority_written")
 def test_near_miss_of_a_lost_error_zero_gives_zero_without_epsilon(tiny_log):
     run = PrioritizedRun(priority_epsilon=0.0)
     run.samples[-1].update(td_error=0.0, priority_new=0.0)
@@ -262,6 +269,7 @@ def test_whole_numbers_are_named_where_no_exponent_is_stated(tiny_log):
     assert "all 240 priorities" in said(tiny_log, "whole_number_priorities")
 
 
+@pytest.mark.near_miss("whole_number_priorities")
 def test_near_miss_of_whole_numbers_priorities_clipped_to_one(tiny_log):
     run = PrioritizedRun()
     for row in run.samples:
@@ -270,6 +278,7 @@ def test_near_miss_of_whole_numbers_priorities_clipped_to_one(tiny_log):
     assert passes(tiny_log, "whole_number_priorities")
 
 
+@pytest.mark.near_miss("whole_number_priorities")
 def test_near_miss_of_whole_numbers_errors_that_are_whole(tiny_log):
     run = PrioritizedRun()
     for row in run.samples:
@@ -294,6 +303,7 @@ def test_the_total_against_the_leaves(tiny_log, factor, fails):
         assert "at update 10 the priority total is" in result.diagnosis(result.examples[0])
 
 
+@pytest.mark.near_miss("priority_total_drifts")
 def test_near_miss_of_a_drift_a_float32_tree_recomputed_from_its_children(tiny_log):
     run = PrioritizedRun()
     for row in run.updates:
@@ -311,6 +321,7 @@ def test_an_alpha_beside_the_config_is_named(tiny_log):
     assert text == "alpha is 0.6 in 25 of 30 updates, from update 5 on; the config says 0.5"
 
 
+@pytest.mark.near_miss("wrong_alpha")
 def test_near_miss_of_a_wrong_alpha_its_rounding_to_float32(tiny_log):
     PrioritizedRun(alpha=0.7).write(tiny_log)
     assert passes(tiny_log, "wrong_alpha")
@@ -358,6 +369,7 @@ def test_figures_of_a_whole_update_are_named(tiny_log, column, quantity):
     assert "1 of 30 updates have such a figure, and the run did 0 more after it" in text
 
 
+@pytest.mark.near_miss("not_a_number")
 def test_near_miss_of_no_number_large_errors_and_columns_that_are_not_given(tiny_log):
     run = PrioritizedRun()
     run.samples[9]["td_error"] = -3e38
@@ -386,6 +398,7 @@ def test_priorities_that_never_change_are_named(tiny_log, written, cause):
     assert cause in text
 
 
+@pytest.mark.near_miss("priorities_never_change")
 def test_near_miss_of_no_change_an_alpha_of_zero(tiny_log):
     run = PrioritizedRun(alpha=0.0)
     assert {row["priority"] for row in run.samples} == {1.0}
@@ -393,6 +406,7 @@ def test_near_miss_of_no_change_an_alpha_of_zero(tiny_log):
     assert passes(tiny_log, "priorities_never_change")
 
 
+@pytest.mark.near_miss("priorities_never_change")
 def test_near_miss_of_no_change_nothing_was_drawn_twice(tiny_log):
     """While all draws are of new transitions, all show the insert priority."""
     run = PrioritizedRun()

@@ -109,7 +109,9 @@ SELECT
                 || ' once more: the exponent is applied twice'
         WHEN abs(pow(abs(g.priority::DOUBLE), s.alpha) - g.expected) <= 1e-5 * g.expected
             THEN 'it is that value without the exponent alpha = ' || s.alpha
-        WHEN g.priority = round(g.expected) THEN 'the tree keeps whole numbers'
+        WHEN g.priority = 0 THEN 'its leaf is zero, as in a slot that was cleared or never written'
+        WHEN g.priority IN (round(g.expected), floor(g.expected))
+            THEN 'the tree keeps whole numbers'
         WHEN g.last_update_id IS NULL
             THEN 'something wrote to it before its first draw'
         ELSE 'nothing in the log wrote that value to it'
