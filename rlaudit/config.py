@@ -31,6 +31,8 @@ Loss = Literal["cross-entropy", "huber", "squared", "abs"]
 Sampling = Literal["stratified", "independent", "uniform"]
 WeightNormaliser = Literal["batch", "buffer"]
 InsertPriority = Literal["running-max", "live-max"]
+WeightPopulation = Literal["stored", "capacity"]
+EpsilonSchedule = Literal["linear", "per-episode"]
 
 
 def _setting(default: Any, doc: str, *, low: float | None = None, high: float | None = None) -> Any:
@@ -57,6 +59,9 @@ class EnvConfig:
         "agent steps after which a limit ends an episode; 0 is none; filled in from the "
         "environment's own limit where it is not stated",
         low=0,
+    )
+    time_limit_is_terminal: bool = _setting(
+        False, "learn from an end by the step limit as from an end of the game"
     )
     terminal_on_life_loss: bool = _setting(
         False, "learn from a lost life as from an end; the game goes on"
@@ -88,6 +93,12 @@ class ReplayConfig:
     beta_annealing: bool = _setting(True, "move beta linearly to 1")
     beta_start: float = _setting(0.4, "exponent of the weights at the start", low=0, high=1)
     beta_anneal_steps: int = _setting(1_500_000, "agent steps until beta is 1", low=1)
+    beta_anneal_episodes: int = _setting(
+        0, "episodes until beta is 1, moved at the end of each; 0 moves it by steps", low=0
+    )
+    weight_population: WeightPopulation = _setting(
+        "stored", "N of the weights: the transitions stored so far, or the capacity from the start"
+    )
     weight_normaliser: WeightNormaliser = _setting(
         "batch", "weights are divided by the largest of the batch or of the buffer"
     )
@@ -124,12 +135,26 @@ class ScheduleConfig:
 
     steps: int = _setting(1_500_000, "agent steps to train, over all environments", low=1)
     episodes: int = _setting(0, "stop after this many training episodes; 0 does not", low=0)
+    stop_at_mean_length: float = _setting(
+        0.0,
+        "stop when the mean length of the last 100 training episodes, absent ones counted as 0, "
+        "is this or more; 0 does not",
+        low=0,
+    )
     seed: int = _setting(0, "seed of everything random in the run", low=0)
     device: str = _setting("auto", "auto, cpu, cuda or mps")
     learning_starts: int = _setting(1_600, "agent steps before the first update", low=0)
     update_period: int = _setting(4, "agent steps for each update", low=1)
     target_sync_agent_steps: int = _setting(
         8_000, "agent steps between copies of the online net to the target net", low=1
+    )
+    random_warm_up: bool = _setting(
+        False,
+        "act at random until an episode begins after learning_starts; episodes before it do not "
+        "count for the settings that count episodes",
+    )
+    epsilon_greedy_schedule: EpsilonSchedule = _setting(
+        "linear", "linear in agent steps, or start / (episodes + 1.001) anew for each episode"
     )
     epsilon_greedy_start: float = _setting(
         1.0, "share of random actions at the start; unused with noise on", low=0, high=1
@@ -268,6 +293,11 @@ def _check_together(config: TrainConfig) -> None:
             replay.prioritized and not replay.replacement,
             "prioritized draws are with replacement",
             "replacement = false goes with --no-prioritized",
+        ),
+        (
+            agent.noisy != "off" and config.schedule.random_warm_up,
+            "random_warm_up is on, and noise explores from the first step",
+            "pass --no-random-warm-up or --noisy off",
         ),
         (
             agent.distributional != (agent.loss == "cross-entropy"),

@@ -88,6 +88,38 @@ PRESETS: dict[str, Preset] = {
             "learning_rate": 5e-4,
         },
     ),
+    "cartpole-per": Preset(
+        "y-kamiya's article on prioritized replay, with weights: Double DQN and dueling on "
+        "CartPole-v0 with a reward at the end only",
+        {
+            "network": "mlp",
+            "hidden_units": 32,
+            "distributional": False,
+            "noisy": "off",
+            "loss": "abs",
+            "learning_rate": 1e-4,
+            "adam_epsilon": 1e-8,
+            "max_grad_norm": 0.0,
+            "time_limit_is_terminal": True,
+            "n_step": 1,
+            "capacity": 10_000,
+            "sampling": "independent",
+            "alpha": 0.6,
+            "priority_epsilon": 1e-4,
+            "insert_priority": "live-max",
+            "beta_anneal_episodes": 500,
+            "weight_population": "capacity",
+            "steps": 100_000,
+            "episodes": 500,
+            "stop_at_mean_length": 150.0,
+            "learning_starts": 1_000,
+            "random_warm_up": True,
+            "update_period": 1,
+            "target_sync_agent_steps": 1,
+            "epsilon_greedy_schedule": "per-episode",
+            "epsilon_greedy_start": 0.5,
+        },
+    ),
     "gymnasium": Preset(
         "Double DQN, dueling and prioritized on a small network, for returns of unknown size",
         {
@@ -111,7 +143,11 @@ ATARI_MAX_EPISODE_FRAMES = 108_000
 
 # Which preset an environment gets when none is named.
 ATARI_PRESET = "rainbow"
-GYMNASIUM_PRESETS = {"CartPole-v0": "cartpole", "CartPole-v1": "cartpole"}
+GYMNASIUM_PRESETS = {
+    "CartPole-v0": "cartpole",
+    "CartPole-v1": "cartpole",
+    "rlaudit/CartPole-v0": "cartpole-per",
+}
 OTHER_PRESET = "gymnasium"
 
 

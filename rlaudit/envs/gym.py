@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers import FlattenObservation
 
+from rlaudit.envs import cartpole
 from rlaudit.envs.base import EnvStep
 from rlaudit.errors import EnvironmentSetupError
 
@@ -84,6 +85,7 @@ class GymnasiumEnvs:
 
 
 def _make(config: EnvConfig) -> gymnasium.Env[Any, Any]:
+    cartpole.register()
     env_id = config.env
     try:
         with warnings.catch_warnings():

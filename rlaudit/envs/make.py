@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import ale_py.roms
 import gymnasium
 
+from rlaudit.envs import cartpole
 from rlaudit.envs.atari import AtariEnvs
 from rlaudit.envs.gym import GymnasiumEnvs
 from rlaudit.errors import EnvironmentSetupError, did_you_mean
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from rlaudit.config import EnvConfig
     from rlaudit.envs.base import VectorEnvironment
 
-ALIASES = {"cartpole": "CartPole-v1"}
+ALIASES = {"cartpole": "CartPole-v1", "cartpole-per": cartpole.ENV_ID}
 
 
 class EnvName(NamedTuple):
@@ -40,6 +41,7 @@ def resolve_env(name: str) -> EnvName:
     Raises:
         EnvironmentSetupError: if there is no such environment; the nearest name is the hint.
     """
+    cartpole.register()
     games = set(ale_py.roms.get_all_rom_ids())
     if name in games:
         return EnvName(name, is_atari=True, implied={})

@@ -204,11 +204,12 @@ class Replay:
         self._next_id += 1
         return Stored(transition_id, slot, generation, priority)
 
-    def sample(self, env_step: int) -> Batch:
+    def sample(self, env_step: int, episodes: int = 0) -> Batch:
         """Draw one batch.
 
         Args:
-            env_step: agent steps done so far; beta is annealed by it.
+            env_step: agent steps done so far; beta is annealed by it, or
+            episodes: episodes done so far; by it under ``beta_anneal_episodes``.
 
         Raises:
             ReplayError: there is nothing to draw: no transition, no priority above zero, or fewer
@@ -217,7 +218,7 @@ class Replay:
         if not self.size:
             raise ReplayError("the replay is empty", hint="start learning after the first window")
         drawn = self._draw()
-        raw, normaliser, beta = self._weights(drawn, env_step)
+        raw, normaliser, beta = self._weights(drawn, self._beta(env_step, episodes))
         slots = drawn.slots
         transition_ids = self._transition_id[slots]
         frame_ids = self._frame_id[slots]
@@ -366,8 +367,15 @@ class Replay:
         slots = self._tree.find(masses)
         return _Drawn(slots, self._tree.get(slots), masses, total)
 
+    def _beta(self, env_step: int, episodes: int) -> float:
+        config = self.config
+        done, length = env_step, config.beta_anneal_steps
+        if config.beta_anneal_episodes:
+            done, length = episodes, config.beta_anneal_episodes
+        return beta_at(done, config.beta_start, length, annealing=config.beta_annealing)
+
     def _weights(
-        self, drawn: _Drawn, env_step: int
+        self, drawn: _Drawn, beta: float
     ) -> tuple[NDArray[np.float32], float | None, float | None]:
         """Return raw weights (k,), what they are divided by, and beta."""
         config, tree = self.config, self._tree
@@ -375,14 +383,12 @@ class Replay:
             return np.ones(len(drawn.slots), np.float32), None, None
         if not config.importance_sampling:
             return np.ones(len(drawn.slots), np.float32), None, None
-        beta = beta_at(
-            env_step, config.beta_start, config.beta_anneal_steps, annealing=config.beta_annealing
-        )
-        raw = importance_weights(drawn.priorities, drawn.total, self.size, beta)
+        population = self.size if config.weight_population == "stored" else self.capacity
+        raw = importance_weights(drawn.priorities, drawn.total, population, beta)
         largest = raw
         if config.weight_normaliser == "buffer":
             smallest = _smallest_above_zero(tree.leaves[: self.size])
-            largest = importance_weights([smallest], drawn.total, self.size, beta)
+            largest = importance_weights([smallest], drawn.total, population, beta)
         return raw, float(largest.max()), beta
 
 

@@ -18,7 +18,8 @@ def importance_weights(
     Args:
         priorities: shape (k,), the leaves that were drawn; above zero, as drawn leaves are.
         total: sum of all leaves; a probability is p = priority / total.
-        size: N, the number of transitions that could be drawn: not the capacity.
+        size: N, the number of transitions that could be drawn; the capacity while the ring fills
+            is a departure that some trainers make, and division by the batch's largest hides it.
         beta: exponent in [0, 1].
 
     Returns:
@@ -29,16 +30,15 @@ def importance_weights(
     return weights.astype(np.float32)
 
 
-def beta_at(env_step: int, start: float, anneal_steps: int, *, annealing: bool) -> float:
-    """Return the exponent of the weights at agent step ``env_step``.
+def beta_at(done: int, start: float, length: int, *, annealing: bool) -> float:
+    """Return the exponent of the weights after ``done`` agent steps or episodes.
 
-    Linear from ``start`` to 1 over ``anneal_steps`` agent steps, and 1 from then on; ``start``
-    throughout if ``annealing`` is off. Schaul et al. 2016, section 3.4, annealed to the end of
-    training.
+    Linear from ``start`` to 1 over ``length`` of them, and 1 from then on; ``start`` throughout if
+    ``annealing`` is off. Schaul et al. 2016, section 3.4, annealed to the end of training.
     """
     if not annealing:
         return start
-    return start + (1.0 - start) * min(1.0, env_step / anneal_steps)
+    return start + (1.0 - start) * min(1.0, done / length)
 
 
 def priority_from_error(td_error: ArrayLike, epsilon: float, alpha: float) -> NDArray[np.float32]:

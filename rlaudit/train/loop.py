@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rlaudit.agent.agent import epsilon_at
 from rlaudit.envs import episode_seed, repeat_episodes
 from rlaudit.errors import CheckpointError
 from rlaudit.replay.frames import NO_FRAME
 from rlaudit.replay.nstep import NStepWindows, StateTags, Step
 from rlaudit.train.episodes import RunningEpisode, fingerprint
 from rlaudit.train.observations import no_observations, show
+from rlaudit.train.pacing import Pace
 from rlaudit.train.ticks import Evaluation, Look, Tick, Update
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ class TrainingLoop:
         # Those of evaluations count as well: one numbering for all episodes of a run.
         self.episodes_begun = 0
         self.episodes_finished = 0
+        self._pace = Pace(config.schedule)
         self.last_episode_id = -1
         """Of the episode that ended last, evaluation's included."""
         self.evaluator = evaluator
@@ -111,8 +112,7 @@ class TrainingLoop:
     @property
     def is_over(self) -> bool:
         """Whether there is no further step to train."""
-        schedule = self.config.schedule
-        return self.env_step >= schedule.steps or (0 < schedule.episodes <= self.episodes_finished)
+        return self._pace.is_over(self.env_step)
 
     @property
     def evaluation_is_due(self) -> bool:
@@ -135,17 +135,20 @@ class TrainingLoop:
         """
         if not self.running:
             self._reset(np.ones(self.env.num_envs, dtype=bool))
-        while not self.is_over:
+        # An evaluation that was due when a checkpoint was saved comes first.
+        while self.evaluation_is_due or not self.is_over:
+            if self.evaluation_is_due:
+                yield from self._evaluate()
+                continue
             tick = self._tick()
             yield tick
             if any(update.problem for update in tick.updates):
                 return
-            if self.evaluation_is_due:
-                yield from self._evaluate()
 
     def state(self) -> dict[str, Any]:
         """Return all that the loop goes on from between two steps, but for the agent's state.
 
+        Of an evaluation that is under way nothing is in it: it is due, and begins again.
         Arrays are the loop's own: write them before the next step. The rest is what JSON can hold.
         """
         return {
@@ -154,6 +157,7 @@ class TrainingLoop:
             "begun_in": self._begun_in,
             "rng": self._rng.bit_generator.state,
             "running": [episode.state() for episode in self.running],
+            "pace": self._pace.state(),
             "windows": self.windows.state(),
             "replay": self.replay.state(),
             "evaluator": self.evaluator.state() if self.evaluator else None,
@@ -173,6 +177,9 @@ class TrainingLoop:
         self._frames = list(state["frames"])
         self._begun_in = list(state["begun_in"])
         self._rng.bit_generator.state = state["rng"]
+        # Checkpoints of 0.1 have no pace; none of its settings existed then.
+        before = {"counted": self.episodes_finished, "warming_up": False, "lengths": []}
+        self._pace.load_state(state.get("pace", before))
         self.windows.load_state(state["windows"])
         self.replay.load_state(state["replay"])
         if self.evaluator:
@@ -216,8 +223,12 @@ class TrainingLoop:
                 raise _not_repeated(saved[i], "came to another observation than the stored one")
 
     def _tick(self) -> Tick:
-        acted = self.agent.act(self._observations, epsilon=self._epsilon(), rng=self._rng)
+        epsilon = self._pace.epsilon(self.env_step)
+        acted = self.agent.act(self._observations, epsilon=epsilon, rng=self._rng)
         step = self.env.step(acted.actions)
+        if self.config.env.time_limit_is_terminal:
+            ended = step.terminated | step.truncated
+            step = step._replace(terminated=ended, truncated=np.zeros_like(ended))
         stored: list[tuple[Window, Stored]] = []
         for env_index in range(self.env.num_envs):
             taken = self._take(env_index, step, int(acted.actions[env_index]), acted.noise_draw)
@@ -231,11 +242,14 @@ class TrainingLoop:
             )
             for i in np.flatnonzero(ended)
         ]
+        # An update in an episode's last step is still one of that episode.
+        updates = self._updates_due()
         self.episodes_finished += len(finished)
+        self._pace.finish(finished)
         if finished:
             self.last_episode_id = finished[-1].episode_id
             self._reset(ended)
-        return Tick(self.env_step, stored, finished, self._updates_due(), self.open_episode_steps)
+        return Tick(self.env_step, stored, finished, updates, self.open_episode_steps)
 
     def _evaluate(self) -> Iterator[Tick]:
         """Evaluate the agent as it is now."""
@@ -243,15 +257,16 @@ class TrainingLoop:
         assert evaluator is not None  # noqa: S101 - it is what made an evaluation due
         schedule = self.config.schedule
         first_id = self.episodes_begun
-        self.episodes_begun += schedule.eval_episodes
         updates_before = self.updates_done
         transitions_before = self.replay.last_transition_id + 1
         episodes: list[EpisodeRow] = []
         for finished in evaluator.play(self.agent, first_id, self.env_step):
             episodes += finished
             yield self._tick_of_evaluation()
+        # All at once: until here the evaluation can still be given up, and done again.
+        self.episodes_begun += schedule.eval_episodes
         self._eval_periods = self.env_step // schedule.eval_every
-        self.last_episode_id = episodes[-1].episode_id
+        self.last_episode_id = self.episodes_begun - 1
         evaluation = Evaluation(
             first_episode_id=first_id,
             episodes=episodes,
@@ -326,6 +341,7 @@ class TrainingLoop:
             self._obs_hashes[env_index] = obs_hash
             self._observations[env_index] = 0
             self._see(observation, StateTags(env_index, self.episodes_begun, 0), NO_FRAME)
+            self._pace.begin(self.env_step + env_index)
             self.episodes_begun += 1
             self._begun_in[env_index] += 1
 
@@ -343,15 +359,6 @@ class TrainingLoop:
         """Return a reward as it is learned from."""
         clip = self.config.env.reward_clip
         return max(-clip, min(clip, reward)) if clip else reward
-
-    def _epsilon(self) -> float:
-        schedule = self.config.schedule
-        return epsilon_at(
-            max(0, self.env_step - schedule.learning_starts),
-            schedule.epsilon_greedy_start,
-            schedule.epsilon_greedy_end,
-            schedule.epsilon_greedy_steps,
-        )
 
     def _updates_due(self) -> list[Update]:
         schedule = self.config.schedule
@@ -376,7 +383,7 @@ class TrainingLoop:
         measure = prioritized and update_id % UPDATES_BETWEEN_LEAF_SUMS == 0
         leaf_sum = replay.leaf_sum() if measure else None
         max_priority = replay.max_priority if prioritized else None
-        batch = replay.sample(self.env_step)
+        batch = replay.sample(self.env_step, self._pace.counted)
         look = self._look(batch, update_id % len(batch.slots)) if self._for_log else None
         learned = self.agent.learn(batch)
         written, problem = None, ""

@@ -87,6 +87,21 @@ def test_ids_slots_and_generations_by_hand():
     assert replay.store._oldest_live == 4
 
 
+def test_the_capacity_as_n_scales_raw_weights_and_cancels_in_final_ones():
+    settings = {"beta_start": 0.5, "beta_annealing": False, "capacity": 16, "batch_size": 8}
+    stored, _ = replay_of(4, **settings)
+    capacity, _ = replay_of(4, weight_population="capacity", **settings)
+    batches = [replay.sample(0) for replay in (stored, capacity)]
+    # N is 16 and not 4: each raw weight is (16/4)^-0.5 of the other.
+    assert batches[1].weights_raw == pytest.approx(batches[0].weights_raw / 2, rel=1e-6)
+    assert batches[1].weights == pytest.approx(batches[0].weights, rel=1e-6)
+
+
+def test_beta_by_episodes_by_hand():
+    replay, _ = replay_of(4, beta_start=0.4, beta_anneal_episodes=10, beta_anneal_steps=1)
+    assert [replay.sample(50, n).beta for n in (0, 5, 10, 20)] == pytest.approx([0.4, 0.7, 1, 1])
+
+
 def test_priorities_and_weights_by_hand():
     replay, _ = replay_of(
         4, alpha=0.5, priority_epsilon=0.5, beta_start=0.5, beta_anneal_steps=100, batch_size=64

@@ -245,3 +245,33 @@ def test_without_noise_the_warm_up_is_random_and_epsilon_then_falls(scripted):
     assert seen[:21] == [1.0] * 21
     assert seen[45] == pytest.approx(1 - 0.99 * 25 / 50)
     assert seen[-1] == pytest.approx(0.01)
+
+
+def test_a_limit_learned_as_an_end_leaves_no_truncated_window(scripted):
+    def windows(**settings):
+        return [w for tick in scripted(**settings).ticks() for w, _ in tick.stored]
+
+    assert any(window.truncated for window in windows())
+    as_ends = windows(time_limit_is_terminal=True)
+    assert not any(window.truncated for window in as_ends)
+    assert sum(w.terminated for w in as_ends) > sum(w.terminated for w in windows())
+
+
+def test_beta_moves_with_the_episodes_that_ended_before_the_step(scripted):
+    settings = {
+        "beta_anneal_episodes": 10,
+        "learning_starts": 0,
+        "steps": 40,
+        "batch_size": 1,
+        "n_step": 1,
+    }
+    seen = {
+        update.env_step: update.batch.beta
+        for tick in scripted(update_period=1, beta_start=0.4, **settings).ticks()
+        for update in tick.updates
+    }
+    # The episodes end in the steps 3, 7, 12, 18, ...
+    assert seen[3] == pytest.approx(0.4)
+    assert seen[4] == seen[7] == pytest.approx(0.46)
+    assert seen[8] == seen[12] == pytest.approx(0.52)
+    assert seen[13] == pytest.approx(0.58)
