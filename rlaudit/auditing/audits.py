@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -157,6 +158,8 @@ def audit_log(
                 earlier=None if history is None else history.verdicts,
                 on_progress=on_progress,
             )
+            if log.spooled:
+                results = [_read_from_spool(result) for result in results]
             return SourceReport(
                 name,
                 path,
@@ -198,6 +201,11 @@ def _audit_each(
     if unknown_run is not None and not reports:
         raise unknown_run
     return reports, tuple(notes)
+
+
+def _read_from_spool(result: CheckResult) -> CheckResult:
+    findings = tuple(replace(finding, spooled=True) for finding in result.findings)
+    return replace(result, findings=findings)
 
 
 def _problems(results: Sequence[CheckResult], source: str) -> tuple[Problem, ...]:

@@ -36,6 +36,7 @@ class Finding:
         examples: the first wrong rows in the order of the check's grain, as column to value.
             Empty if the rows were found by an earlier audit and were not read again.
         accepted: rows that a baseline accepts; greater than 0 only if there are more by now.
+        spooled: some rows of the log are in its spool, which a DuckDB shell does not read.
 
     """
 
@@ -46,11 +47,12 @@ class Finding:
     diagnosis: str
     examples: tuple[Mapping[str, Any], ...] = ()
     accepted: int = 0
+    spooled: bool = False
 
     @property
     def query(self) -> str:
-        """SQL that shows all the wrong rows, in any DuckDB shell that has the log open."""
-        return script_of(self.check, self.run_id)
+        """SQL that shows all the wrong rows, in ``rlaudit sql`` or any shell with the log open."""
+        return script_of(self.check, self.run_id, spooled=self.spooled)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values: the check by name, family, severity, title, why and cites."""

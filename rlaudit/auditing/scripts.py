@@ -16,16 +16,22 @@ if TYPE_CHECKING:
     from rlaudit.sqlfiles import CheckFile, ParamValue, SharedFile
 
 
-def script_of(check: CheckFile, run: str | None = None, *, every_run: bool = False) -> str:
+def script_of(
+    check: CheckFile, run: str | None = None, *, every_run: bool = False, spooled: bool = False
+) -> str:
     """Return SQL whose last statement gives all the wrong rows of ``check`` in one run.
 
     ``every_run`` leaves out the restriction to a run; otherwise ``run`` None means the rows that
-    name no run.
+    name no run. ``spooled`` says that the log has rows which a DuckDB shell does not see.
 
     Raises :class:`SqlFileError` if a shared file that it needs cannot be used.
     """
     only = "" if every_run else f"WHERE run_id IS NOT DISTINCT FROM {literal(run)}\n"
     lines = [f"-- {check.name}: {check.title}"]
+    if spooled:
+        lines.append(
+            "-- Some rows are in the spool: rlaudit sql sees them, a shell does not."
+        )
     lines += [
         f"SET VARIABLE {param.name} = CAST({literal(param.default)} AS {param.type});"
         for param in check.params

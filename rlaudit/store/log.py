@@ -36,6 +36,7 @@ class Log:
             of rlaudit defines them; any other table under its schema and name.
         is_log: the file holds a log; otherwise it has only other tables.
         incomplete: what of the log is not shown, as a sentence; None if nothing is missing.
+        spooled: some of the rows are not in the file yet, but in the spool beside it.
 
     """
 
@@ -43,6 +44,7 @@ class Log:
     con: DuckDBPyConnection
     is_log: bool
     incomplete: str | None
+    spooled: bool = False
 
 
 @contextlib.contextmanager
@@ -67,9 +69,9 @@ def open_for_reading(
             yield Log(path, con, is_log=False, incomplete=None)
             return
         _pass_through(con, schema.our_names())
-        missing = _show_log(con, path)
+        missing, spooled = _show_log(con, path)
         con.execute(read_sql("schema/views.sql"))
-        yield Log(path, con, is_log=True, incomplete=missing)
+        yield Log(path, con, is_log=True, incomplete=missing, spooled=spooled)
 
 
 def _version(con: DuckDBPyConnection, path: Path) -> int | None:
@@ -85,14 +87,17 @@ def _version(con: DuckDBPyConnection, path: Path) -> int | None:
     return version
 
 
-def _show_log(con: DuckDBPyConnection, path: Path) -> str | None:
-    """Define ``raw`` over the file's tables and the rows of the spool; say what is missing."""
+def _show_log(con: DuckDBPyConnection, path: Path) -> tuple[str | None, bool]:
+    """Define ``raw`` over the file's tables and the rows of the spool.
+
+    Return what is missing, and whether there are rows of the spool.
+    """
     _refuse_gaps(con, path)
     con.execute("CREATE SCHEMA IF NOT EXISTS raw")
     for table in schema.table_columns():
         con.execute(f"CREATE VIEW raw.{table} AS FROM log.raw.{table}")
     entries = spool.list_entries(path)
-    return _add_spool(con, path, entries) if entries else None
+    return _add_spool(con, path, entries) if entries else (None, False)
 
 
 def _refuse_gaps(con: DuckDBPyConnection, path: Path) -> None:
@@ -111,7 +116,7 @@ def _refuse_gaps(con: DuckDBPyConnection, path: Path) -> None:
             )
 
 
-def _add_spool(con: DuckDBPyConnection, path: Path, entries: list[Path]) -> str | None:
+def _add_spool(con: DuckDBPyConnection, path: Path, entries: list[Path]) -> tuple[str | None, bool]:
     con.execute(f"CREATE SCHEMA {_SPOOL}")
     for table in schema.table_columns():
         con.execute(f"CREATE TABLE {_SPOOL}.{table} AS FROM log.raw.{table} LIMIT 0")
@@ -125,13 +130,16 @@ def _add_spool(con: DuckDBPyConnection, path: Path, entries: list[Path]) -> str 
     if folded.vanished:
         # Its writer replaced it by a newer one after the spool was listed.
         again = [entry for entry in spool.list_entries(path) if entry not in entries]
-        folded.unreadable += spool.fold_in(con, again, into=_SPOOL).unreadable
+        newer = spool.fold_in(con, again, into=_SPOOL)
+        folded.unreadable += newer.unreadable
+        folded.done += newer.done
     if not folded.unreadable:
-        return None
-    return (
+        return None, bool(folded.done)
+    missing = (
         f"{len(folded.unreadable)} of {len(entries)} flushes in {spool.spool_folder(path)} "
         "cannot be read, so their rows are missing"
     )
+    return missing, bool(folded.done)
 
 
 def _pass_through(con: DuckDBPyConnection, ours: frozenset[tuple[str, str]]) -> None:

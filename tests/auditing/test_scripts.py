@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import io
+import json
+
 import duckdb
 import pytest
 from checking import STRATIFIED
@@ -10,7 +14,9 @@ from own_checks import write_check
 import rlaudit
 from rlaudit.auditing import explain, script_of
 from rlaudit.auditing.scripts import literal, tables_needed
+from rlaudit.cli import main
 from rlaudit.sqlfiles import load_checks, load_shared
+from rlaudit.store import batches, spool
 
 CHECKS = {check.name: check for check in load_checks()}
 
@@ -78,6 +84,28 @@ def test_the_query_of_rows_without_a_run_shows_these(log_file):
     (finding,) = rlaudit.audit(path, select=["duplicate_episodes"])
     assert finding.run_id is None
     assert len(run_script(path, finding.query)[1]) == 1
+
+
+def test_the_query_over_a_spool_says_where_its_rows_are_seen(log, capsys, monkeypatch):
+    """Rows that wait beside the file are judged, and rlaudit sql shows them by the same query."""
+    rows = [{"run_id": "r1", "segment_id": "s1", "update_id": 9} for _ in range(2)]
+    segment = {"run_id": "r1", "segment_id": "s1", "rows_offered": {}, "rows_written": {}}
+    tables = {
+        "updates": batches.from_dicts("updates", rows),
+        "segments": batches.from_dicts("segments", [{**segment, "rows_spooled": {}}]),
+    }
+    spool.write_entry(log, spool.entry_name(dt.datetime(2026, 1, 2), "a", 0), tables)  # noqa: DTZ001 - the log's times have no zone
+    (finding,) = rlaudit.audit(log, select=["duplicate_update_ids"])
+    assert "spool: rlaudit sql sees them, a shell does not" in finding.query
+    assert run_script(log, finding.query)[1] == []
+    monkeypatch.setattr("sys.stdin", io.StringIO(finding.query))
+    assert main(["sql", str(log), "-", "--format", "json"]) == 0
+    assert [row["update_id"] for row in json.loads(capsys.readouterr().out)] == [9]
+
+
+def test_without_a_spool_nothing_is_said_of_one(log):
+    for finding in rlaudit.audit(log, select=["impossible_repeats_stratified"]):
+        assert "spool" not in finding.query
 
 
 @pytest.mark.parametrize("end", [";", " ; -- done", "\n-- done\n;\n", ""])
