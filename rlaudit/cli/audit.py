@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 FailOn = Literal["warn", "error"]
 
+Sources = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SOURCE", help="rlaudit logs, or folders with logs in them."),
+]
 Select = Annotated[
     list[str] | None,
     typer.Option(
@@ -42,10 +46,7 @@ Run = Annotated[str | None, typer.Option(metavar="ID", help="Judge only the run 
 
 def audit(
     context: typer.Context,
-    source: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="SOURCE", help="rlaudit logs, or folders with logs in them."),
-    ] = None,
+    source: Sources = None,
     *,
     run: Run = None,
     select: Select = None,
@@ -137,13 +138,11 @@ def audit(
 
 def run_audit(source: Sequence[str] | None, **options: Any) -> AuditReport:
     """Audit the logs named on a command line, with progress on a terminal."""
-    if not source:
-        raise UsageError("no log is named", hint="for example: rlaudit audit runs.duckdb")
     from rlaudit.auditing import audit as audit_logs
     from rlaudit.render.auditing import audit_display
 
     with audit_display() as progress:
-        return audit_logs(list(source), on_progress=progress, **options)
+        return audit_logs(source or [], on_progress=progress, **options)
 
 
 def say_what_is_missing(report: AuditReport) -> None:

@@ -7,16 +7,14 @@ from typing import Annotated
 
 import typer
 
-from rlaudit.cli.audit import Ignore, Run, Select, run_audit, say_what_is_missing
+from rlaudit.cli.audit import Ignore, Run, Select, Sources, run_audit, say_what_is_missing
 from rlaudit.cli.group import group
 from rlaudit.cli.output import Checks, Wait, note
 from rlaudit.errors import EXIT_FAILED
 
 
 def write(
-    source: Annotated[
-        list[str], typer.Argument(metavar="SOURCE", help="rlaudit logs, or folders of logs.")
-    ],
+    source: Sources = None,
     *,
     # Called baseline so that the file which a pyproject.toml names for the audit is the default.
     baseline: Annotated[

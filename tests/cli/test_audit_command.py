@@ -133,7 +133,7 @@ def test_a_wrong_option_is_one_line_and_exits_2(run, log, args, message):
 def test_no_log_is_one_line_and_exits_2(run):
     code, out, err = run()
     assert (code, out) == (2, "")
-    assert err == "error: no log is named (for example: rlaudit audit runs.duckdb)\n"
+    assert err == "error: no log is named (name a DuckDB file or a folder of them)\n"
 
 
 def test_a_log_without_rows_is_not_clean(run, log_file):
