@@ -61,12 +61,15 @@ class Evaluator:
         self.env = env
         self.rng = rng
         self.begun_in = [0] * env.num_envs
+        self._before: dict[str, Any] | None = None
         self._observations = no_observations(env, config.env.frame_stack)
         self._running: list[RunningEpisode | None] = []
 
     def state(self) -> dict[str, Any]:
-        """Return what the next evaluation goes on from."""
-        return {"begun_in": self.begun_in, "rng": self.rng.bit_generator.state}
+        """Return what the next evaluation goes on from; of one that is under way, its start."""
+        if self._before:
+            return self._before
+        return {"begun_in": list(self.begun_in), "rng": self.rng.bit_generator.state}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from what :meth:`state` returned."""
@@ -89,6 +92,7 @@ class Evaluator:
         """
         count = self.config.schedule.eval_episodes
         epsilon = self.config.schedule.eval_epsilon
+        self._before = self.state()
         self._running = [None] * self.env.num_envs
         ids = iter(range(first_episode_id, first_episode_id + count))
         self._begin(np.ones(self.env.num_envs, dtype=bool), ids, noisy=agent.online.is_noisy)
@@ -106,6 +110,7 @@ class Evaluator:
             if ended.any() and done < count:
                 self._begin(ended, ids, noisy=agent.online.is_noisy)
             yield finished
+        self._before = None
 
     def _take(
         self, step: EnvStep, actions: NDArray[np.int64], noise_draw: int | None, env_step: int

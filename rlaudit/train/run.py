@@ -347,9 +347,9 @@ class _Run:
         self._on_note(f"resumed from step {origin.env_step:,}")
 
     def _save_if_due(self, *, at_end: bool = False) -> None:
-        """Save a checkpoint between two steps; while an evaluation goes on, after it."""
+        """Save a checkpoint between two steps; before an evaluation that is due there, too."""
         plan, step = self._plan, self._loop.env_step
-        if plan is None or self._loop.evaluation_is_due:
+        if plan is None:
             return
         if step > self._saved_at if at_end else step // plan.every > self._saved_at // plan.every:
             self._save(plan.folder, plan.every)

@@ -11,6 +11,8 @@ SELECT
     earlier.run_id,
     earlier.segment_id,
     min(later.resume_step) AS last_step,
+    -- Of the earliest one: an evaluation at its step may have come before it or after it.
+    min([later.resume_step, later.resume_episode_id])[2] AS last_episode_id,
     min(later.resume_transition_id) AS last_transition_id,
     min(later.resume_update_id) AS last_update_id
 FROM raw.segments AS earlier
@@ -28,7 +30,10 @@ CREATE OR REPLACE VIEW episodes AS
 SELECT e.*
 FROM raw.episodes AS e
 LEFT JOIN raw.segment_cuts AS cut USING (run_id, segment_id)
-WHERE (e.end_step > cut.last_step) IS NOT TRUE;
+WHERE (
+    e.end_step > cut.last_step
+    OR (e.phase = 'eval' AND e.end_step = cut.last_step AND e.episode_id > cut.last_episode_id)
+) IS NOT TRUE;
 
 CREATE OR REPLACE VIEW transitions AS
 SELECT t.*
@@ -52,4 +57,11 @@ CREATE OR REPLACE VIEW events AS
 SELECT e.*
 FROM raw.events AS e
 LEFT JOIN raw.segment_cuts AS cut USING (run_id, segment_id)
-WHERE (e.env_step > cut.last_step) IS NOT TRUE;
+WHERE (
+    e.env_step > cut.last_step
+    OR (
+        e.kind = 'evaluation'
+        AND e.env_step = cut.last_step
+        AND TRY_CAST(e.detail ->> '$.first_episode_id' AS BIGINT) > cut.last_episode_id
+    )
+) IS NOT TRUE;

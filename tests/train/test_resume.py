@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -45,28 +46,47 @@ BREAKOUT = {
     "steps": 800,
     "num_envs": 2,
     "sticky_actions": 0.25,
+    "eval_every": 500,
+    "eval_episodes": 2,
+    "eval_epsilon": 1.0,
     "seed": 4,
 }
-# Trains, and kills itself at a step: hard, with everything up to there flushed, so that the log
-# has rows that the resumed run makes obsolete.
+# Trains, and kills itself at or after a step: hard, with everything up to there flushed, so that
+# the log has rows that the resumed run makes obsolete.
 KILLED = """
 import json, os, signal, sys
 from pathlib import Path
 from rlaudit.presets import resolve
 from rlaudit.envs import resolve_env
-from rlaudit.train import run, run_training
+from rlaudit.train import checkpoint, run, run_training
 
-settings, db, every, at = json.loads(sys.argv[1])
-follow = run._Run._follow
+settings, db, every, at, where = json.loads(sys.argv[1])
+follow, write_arrays = run._Run._follow, checkpoint.write_arrays
+step, evaluated = 0, 0
 
 def follow_to_the_end(self, tick):
+    global step, evaluated
     follow(self, tick)
-    if self._loop.env_step >= at:
+    evaluated = evaluated + 1 if self._loop.env_step == step else 0
+    step = self._loop.env_step
+    there = {
+        "at a step": True,
+        "while evaluating": evaluated == 7,
+        "after evaluating": tick.evaluation,
+        "while saving": False,
+    }
+    if step >= at and there[where]:
         self._record()
         self._recorder.flush()
         os.kill(os.getpid(), signal.SIGKILL)
 
-run._Run._follow = follow_to_the_end
+def write_half(path, arrays):
+    if step >= at and where == "while saving":
+        write_arrays(path, dict(list(arrays.items())[:5]))
+        os.kill(os.getpid(), signal.SIGKILL)
+    write_arrays(path, arrays)
+
+run._Run._follow, checkpoint.write_arrays = follow_to_the_end, write_half
 found = resolve_env(settings.pop("env"))
 preset = settings.pop("preset", None)
 config = resolve(found.name, atari=found.is_atari, preset=preset, from_flags=settings)
@@ -81,9 +101,9 @@ def config_of(settings):
     return resolve(found.name, atari=found.is_atari, preset=preset, from_flags=flags)
 
 
-def train_until_killed(settings, db, *, every, at):
+def train_until_killed(settings, db, *, every, at, where="at a step"):
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, json.dumps([settings, str(db), every, at])],
+        [sys.executable, "-c", KILLED, json.dumps([settings, str(db), every, at, where])],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -114,18 +134,44 @@ def assert_same_run(one, other):
         assert rows == expected, table
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """The log of a run that nothing happened to, by its environment."""
+    logs = {}
+    for settings in (CARTPOLE, BREAKOUT):
+        db = tmp_path_factory.mktemp("plain") / "runs.duckdb"
+        run_training(config_of(settings), db, run_id="r")
+        logs[settings["env"]] = db
+    return logs
+
+
+class Kill(NamedTuple):
+    """When a run is killed, where it goes on from, and how much that it had logged is obsolete."""
+
+    every: int
+    at: int
+    where: str
+    saved_at: int
+    evaluations_redone: int = 0
+
+
+# With environments side by side a step is the first at or after a multiple: 501 and 750 of 250.
 @pytest.mark.parametrize(
-    ("settings", "every", "saved_at"),
-    [(CARTPOLE, 300, 600), (BREAKOUT, 250, 500)],
-    ids=["cartpole", "breakout"],
+    ("settings", "kill"),
+    [
+        (CARTPOLE, Kill(300, 696, "at a step", 600)),
+        (CARTPOLE, Kill(250, 696, "while evaluating", 750)),
+        (CARTPOLE, Kill(250, 696, "after evaluating", 750, evaluations_redone=1)),
+        (CARTPOLE, Kill(250, 696, "while saving", 501, evaluations_redone=1)),
+        (BREAKOUT, Kill(250, 696, "at a step", 500, evaluations_redone=1)),
+        (BREAKOUT, Kill(250, 500, "while evaluating", 500)),
+    ],
 )
 def test_a_killed_and_resumed_run_equals_the_uninterrupted_one(
-    tmp_path, settings, every, saved_at, capsys
+    tmp_path, uninterrupted, settings, kill, capsys
 ):
-    plain, killed = tmp_path / "plain.duckdb", tmp_path / "killed.duckdb"
-    run_training(config_of(settings), plain, run_id="r")
-    train_until_killed(settings, killed, every=every, at=696)
-    assert rows_of(killed, "SELECT max(env_step) >= 690 FROM updates") == [(True,)]
+    plain, killed = uninterrupted[settings["env"]], tmp_path / "killed.duckdb"
+    train_until_killed(settings, killed, every=kill.every, at=kill.at, where=kill.where)
     summary = resume_training("r", killed)
     assert summary.state == "finished"
     assert_same_run(killed, plain)
@@ -138,18 +184,18 @@ def test_a_killed_and_resumed_run_equals_the_uninterrupted_one(
         """,
     )
     assert second[1] == first[0]
-    assert saved_at <= second[2] == second[3] < saved_at + settings["num_envs"]
+    assert second[2] == second[3] == kill.saved_at
     assert second[6] == "finished"
     for table, key, last in (("transitions", "transition_id", 4), ("updates", "update_id", 5)):
         ends = rows_of(
             killed, f"SELECT min({key}), max({key}) FROM {table} GROUP BY segment_id ORDER BY 1"
         )
         assert (ends[0][0], ends[0][1] + 1, ends[1][0]) == (0, second[last] + 1, second[last] + 1)
-    obsolete = rows_of(
-        killed, "SELECT (SELECT count(*) FROM raw.samples) - (SELECT count(*) FROM samples)"
-    )
-    assert obsolete[0][0] > 0
+    obsolete = "SELECT (SELECT count(*) FROM raw.{0}) - (SELECT count(*) FROM {0})"
+    assert (rows_of(killed, obsolete.format("samples"))[0][0] > 0) == (kill.at > kill.saved_at)
+    assert rows_of(killed, obsolete.format("events")) == [(kill.evaluations_redone,)]
     assert main(["check-duplicates", str(killed)]) == 0, capsys.readouterr().out
+    assert main(["audit", str(killed)]) == 0, capsys.readouterr().out
 
 
 def test_a_run_can_be_interrupted_and_resumed_any_number_of_times(tmp_path, monkeypatch):

@@ -16,7 +16,17 @@
 SELECT
     e.run_id,
     e.episode_id,
-    CASE WHEN (e.end_step > cut.last_step) IS TRUE THEN e.segment_id END AS obsolete_in,
+    CASE
+        WHEN (
+            e.end_step > cut.last_step
+            OR (
+                e.phase = 'eval'
+                AND e.end_step = cut.last_step
+                AND e.episode_id > cut.last_episode_id
+            )
+        ) IS TRUE
+            THEN e.segment_id
+    END AS obsolete_in,
     count(*) AS copies,
     count(DISTINCT (e.env_index, e.phase, e.end_step, e.length, e.return_raw)) AS versions,
     count(DISTINCT e.segment_id) AS segments,
