@@ -1,0 +1,52 @@
+"""Bring the episodes of many logs into one small log, which figures are made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rlaudit.experiments.conduct import is_finished
+from rlaudit.store import open_for_reading, open_for_writing, table_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rlaudit.experiments.plan import Planned
+
+_TABLES = ("runs", "segments", "episodes")
+# What no figure needs: half of the bytes, and what tells of the machine.
+_LEFT_OUT = ("host", "pid", "first_obs_hash", "action_hash", "observation_hash")
+
+
+def collect(runs: Sequence[Planned], into: Path) -> int:
+    """Add the runs, segments and episodes of the finished ``runs`` to the log ``into``.
+
+    Those that it has already are not read again. Returns how many of ``runs`` it holds now.
+
+    Raises:
+        DatabaseError: a log cannot be read or written.
+        UsageError: a log is of a run with other settings.
+    """
+    with open_for_writing(into) as target:
+        known = {run_id for (run_id,) in target.execute("SELECT run_id FROM raw.runs").fetchall()}
+        for planned in runs:
+            if planned.run_id in known or not is_finished(planned):
+                continue
+            with open_for_reading(planned.log) as log:
+                rows = {table: log.con.sql(_select(table)).to_arrow_table() for table in _TABLES}
+            target.execute("BEGIN")
+            for table, found in rows.items():
+                target.register("found", found)
+                target.execute(f"INSERT INTO raw.{table} SELECT * FROM found")  # noqa: S608 - a name of ours
+                target.unregister("found")
+            target.execute("COMMIT")
+            known.add(planned.run_id)
+        return sum(planned.run_id in known for planned in runs)
+
+
+def _select(table: str) -> str:
+    columns = [
+        f"NULL::{kind} AS {column}" if column in _LEFT_OUT else column
+        for column, kind in table_columns()[table].items()
+    ]
+    return f"SELECT {', '.join(columns)} FROM {table}"  # noqa: S608 - names of ours
