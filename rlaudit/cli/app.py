@@ -32,6 +32,8 @@ _COMMANDS = {
     "checks": "rlaudit.cli.checks:checks",
     "baseline": "rlaudit.cli.baseline:baseline",
     "check-duplicates": "rlaudit.cli.duplicates:check_duplicates",
+    "plot": "rlaudit.cli.plot:plot",
+    "compare": "rlaudit.cli.compare:compare",
     "sql": "rlaudit.cli.sql:sql",
     "runs": "rlaudit.cli.runs:runs",
 }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 RowFormat = Literal["table", "json", "jsonl", "csv", "markdown"]
 CheckFormat = Literal["table", "json", "csv"]
 AuditFormat = Literal["table", "json", "jsonl", "csv", "markdown", "junit", "sarif", "github"]
+PlotFormat = Literal["table", "json", "jsonl", "csv", "markdown", "svg", "png"]
 
 _SUFFIXES = {
     ".json": "json",
@@ -32,6 +33,8 @@ _SUFFIXES = {
     ".txt": "table",
     ".xml": "junit",
     ".sarif": "sarif",
+    ".svg": "svg",
+    ".png": "png",
 }
 
 Wait = Annotated[
@@ -52,6 +55,8 @@ Checks = Annotated[
 Output = Annotated[
     Path | None,
     typer.Option(
+        "--output",
+        "-o",
         metavar="FILE",
         help="Write to FILE and not to stdout; its suffix gives the format.",
     ),
@@ -71,6 +76,11 @@ def check_format(context: typer.Context, chosen: str | None, output: Path | None
 def audit_format(context: typer.Context, chosen: str | None, output: Path | None) -> AuditFormat:
     """Return the format of the audit; see :func:`_choose`."""
     return cast("AuditFormat", _choose(context, chosen, output, get_args(AuditFormat)))
+
+
+def plot_format(context: typer.Context, chosen: str | None, output: Path | None) -> PlotFormat:
+    """Return the format of a plot; see :func:`_choose`."""
+    return cast("PlotFormat", _choose(context, chosen, output, get_args(PlotFormat)))
 
 
 def _choose(
@@ -102,11 +112,26 @@ def destination(output: Path | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
         return
+    with (
+        _replacing(output) as draft,
+        draft.open("w", encoding="utf-8", newline="") as file,
+    ):
+        yield file
+
+
+def write_bytes(output: Path, data: bytes) -> None:
+    """Put ``data`` into the file ``output``, as :func:`destination` does with text."""
+    with _replacing(output) as draft:
+        draft.write_bytes(data)
+
+
+@contextlib.contextmanager
+def _replacing(output: Path) -> Iterator[Path]:
+    """Give the path to write to, which takes the place of ``output`` in the end."""
     special = output.exists() and not output.is_file()  # a pipe or a device
     draft = output if special else output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
-        with draft.open("w", encoding="utf-8", newline="") as file:
-            yield file
+        yield draft
         if not special:
             draft.replace(output)
     except OSError as error:

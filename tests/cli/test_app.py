@@ -49,6 +49,8 @@ def python(code, **env):
         ["checks", "list", "--help"],
         ["baseline", "--help"],
         ["check-duplicates", "--help"],
+        ["plot", "--help"],
+        ["compare", "--help"],
         ["--version"],
     ],
 )
@@ -57,7 +59,9 @@ def test_help_loads_nothing_heavy(args):
 import sys
 from rlaudit.cli import main
 assert main({args!r}) == 0
-heavy = {{"torch", "polars", "duckdb", "numpy", "pyarrow", "gymnasium"}} & set(sys.modules)
+heavy = {{
+    "torch", "polars", "duckdb", "numpy", "pyarrow", "gymnasium", "altair", "plotille", "vl_convert"
+}} & set(sys.modules)
 print(heavy, file=sys.stderr)
 sys.exit(bool(heavy))
 """
@@ -192,7 +196,7 @@ def test_the_list_of_commands_shows_each_summary_in_full(capsys, monkeypatch):
 
 def test_commands_stand_in_the_order_of_use():
     assert list(TOP) == [
-        "train", "audit", "check-duplicates", "sql", "runs", "checks", "baseline",
+        "train", "audit", "check-duplicates", "plot", "compare", "sql", "runs", "checks", "baseline",
     ]  # fmt: skip
 
 
