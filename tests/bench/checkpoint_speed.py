@@ -1,9 +1,11 @@
 """How long a full Atari replay takes to save and to resume from, and how much memory.
 
-    python tests/bench/checkpoint_speed.py [--transitions 1000000] [--env breakout]
+    python tests/bench/checkpoint_speed.py [--transitions 1000000] [--played 100000]
+        [--env breakout]
 
-The replay is filled by playing at random, so the frames are real ones; its priorities are random
-numbers, as those of a run are to a compressor. Saving is what a run does between two steps.
+The replay is filled by playing at random, and then with copies of what was played: a frame comes
+again after 700 MB, and the compressor looks back over 32 KiB. Its priorities are random numbers,
+as those of a run are to a compressor. Saving is what a run does between two steps.
 Resuming is done by a new process, and timed from the built loop to the restored one: check sums,
 nets, replay and the games that were open. Seconds are of the clock and, in brackets, of the
 processor; memory is the most that was resident.
@@ -23,6 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rlaudit.presets import resolve
+from rlaudit.replay.frames import NO_FRAME, FrameStore
 from rlaudit.train.checkpoint import Origin, load, restore, save
 from rlaudit.train.run import build_loop
 
@@ -53,13 +56,36 @@ def loop_of(env: str, transitions: int) -> TrainingLoop:
     )
 
 
-def fill(loop: TrainingLoop) -> None:
-    """Play until the replay is full, then give every transition a priority of its own."""
-    for tick in loop.ticks():
-        if tick.env_step % 100_000 == 0:
-            print(f"  {tick.env_step:,} steps", file=sys.stderr, flush=True)
-    replay, rng = loop.replay, np.random.default_rng(0)
-    assert replay.size == replay.capacity
+def fill(loop: TrainingLoop, played: int) -> None:
+    """Play, fill the replay with copies of it, and give every transition a priority of its own."""
+    replay, store, rng = loop.replay, loop.replay.store, np.random.default_rng(0)
+    assert isinstance(store, FrameStore)
+    ticks = loop.ticks()
+    windows = []
+    while loop.env_step < min(played, loop.config.schedule.steps - NUM_ENVS):
+        windows += [window for window, _ in next(ticks).stored]
+    frames, episodes = store.next_id, loop.episodes_begun
+    copy = 0
+    while replay.size < replay.capacity:
+        copy += 1
+        copied = windows[: replay.capacity - replay.size]
+        for frame in range(1 + max(max(w.frame_id, w.next_frame_id) for w in copied)):
+            previous = int(store._previous[frame])
+            store.add(
+                store._frames[frame],
+                previous if previous == NO_FRAME else previous + copy * frames,
+                int(store._env_index[frame]),
+                int(store._episode_id[frame]) + copy * episodes,
+                int(store._episode_step[frame]),
+            )
+        for window in copied:
+            following = window.next_frame_id
+            replay.add(
+                window._replace(
+                    frame_id=window.frame_id + copy * frames,
+                    next_frame_id=following if following == NO_FRAME else following + copy * frames,
+                )
+            )
     for slots in np.array_split(np.arange(replay.capacity), -(-replay.capacity // 1000)):
         replay.update_priorities(slots, rng.exponential(size=len(slots)))
 
@@ -82,11 +108,11 @@ def peak_gb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
-def measure_save(env: str, transitions: int, folder: Path) -> Path:
+def measure_save(env: str, transitions: int, played: int, folder: Path) -> Path:
     """Fill a replay and save it; return the checkpoint."""
     loop = loop_of(env, transitions)
     watch = Stopwatch()
-    fill(loop)
+    fill(loop, played)
     print(f"filled   {watch}   peak {peak_gb():.2f} GB", flush=True)
     origin = Origin(
         run_id="r",
@@ -128,6 +154,7 @@ def main() -> None:
     """Measure, in two processes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--transitions", type=int, default=1_000_000)
+    parser.add_argument("--played", type=int, default=100_000, help="steps; the rest is copies")
     parser.add_argument("--env", default="breakout")
     parser.add_argument("--folder", type=Path, help="where to write; a temporary folder if absent")
     parser.add_argument("--load", type=Path, help=argparse.SUPPRESS)
@@ -137,7 +164,7 @@ def main() -> None:
         return
     print(f"{options.transitions:,} transitions of {options.env}", flush=True)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        path = measure_save(options.env, options.transitions, Path(folder))
+        path = measure_save(options.env, options.transitions, options.played, Path(folder))
         sys.stdout.flush()
         again = [sys.executable, __file__, "--load", str(path)]
         again += ["--transitions", str(options.transitions), "--env", options.env]
