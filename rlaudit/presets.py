@@ -57,7 +57,6 @@ PRESETS: dict[str, Preset] = {
         {
             "network": "data-efficient",
             "hidden_units": 256,
-            "noisy_sigma": 0.1,
             "terminal_on_life_loss": True,
             "capacity": 500_000,
             "update_period": 2,
