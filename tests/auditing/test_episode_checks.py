@@ -85,16 +85,19 @@ def test_a_game_that_is_played_again_although_starts_are_many_is_found(tiny_log)
     )
 
 
+@pytest.mark.near_miss("identical_episodes")
 def test_near_miss_games_repeat_where_31_starts_are_all_there_are(tiny_log):
     games(tiny_log, 32, **copies(32))
     assert result_of(tiny_log, "identical_episodes").status == "pass"
 
 
+@pytest.mark.near_miss("identical_episodes")
 def test_near_miss_a_start_that_comes_again_leads_to_another_game(tiny_log):
     games(tiny_log, 60, **copies(60, action_hash=list(range(4000, 4060))))
     assert result_of(tiny_log, "identical_episodes").status == "pass"
 
 
+@pytest.mark.near_miss("identical_episodes")
 def test_near_miss_identical_games_of_a_game_whose_starts_come_again(tiny_log):
     # As in Atari: one start led to two games before, so the environment has few starts.
     hashes = copies(60)
@@ -103,6 +106,32 @@ def test_near_miss_identical_games_of_a_game_whose_starts_come_again(tiny_log):
     assert result_of(tiny_log, "identical_episodes").status == "pass"
 
 
+@pytest.mark.near_miss("identical_episodes")
+def test_near_miss_two_games_with_the_same_opening(tiny_log):
+    """Of 60 games, each with a start of its own, two begin alike and part at some later step."""
+    starts = vary(60, 2000, n59=2000)
+    games(tiny_log, 60, first_obs_hash=starts)
+    assert result_of(tiny_log, "identical_episodes").status == "pass"
+
+
+@pytest.mark.parametrize(
+    ("length", "truncated", "status"),
+    [
+        pytest.param(200, True, "pass", marks=pytest.mark.near_miss("identical_episodes")),
+        (201, True, "fail"),
+        (200, False, "fail"),
+    ],
+)
+def test_near_miss_games_cut_off_in_an_opening_that_heeds_no_action(
+    tiny_log, length, truncated, status
+):
+    """Space Invaders shows the same frames at first, whatever is done."""
+    ends = {"truncated": truncated, "terminated": not truncated}
+    games(tiny_log, 12, first_obs_hash=7, observation_hash=8, length=length, **ends)
+    assert result_of(tiny_log, "identical_episodes").status == status
+
+
+@pytest.mark.near_miss("identical_episodes")
 def test_near_miss_identical_evaluation_games(tiny_log):
     phase = ["train"] * 58 + ["eval"] * 2
     games(tiny_log, 60, **copies(60, phase=phase))
@@ -116,6 +145,7 @@ def test_observations_that_do_not_answer_to_the_actions_are_found(tiny_log):
     )
 
 
+@pytest.mark.near_miss("identical_episodes")
 @pytest.mark.parametrize(
     "change", [{"action_hash": 5}, {"observation_hash": [8] * 6 + list(range(7))}, {"length": 7}]
 )
@@ -136,6 +166,7 @@ def test_environments_with_the_same_seeds_are_found(tiny_log):
     )
 
 
+@pytest.mark.near_miss("environments_share_seed")
 def test_near_miss_one_seed_of_thousands_is_drawn_twice(tiny_log):
     # 2,000 episodes: 0.00093 pairs are expected, and one comes up in one of a thousand runs.
     tiny_log.con.execute(
@@ -163,16 +194,19 @@ def test_environments_whose_games_begin_alike_are_found_without_seeds(tiny_log):
     )
 
 
+@pytest.mark.near_miss("environments_share_seed")
 def test_near_miss_a_few_games_that_begin_alike_can_be_chance(tiny_log):
     games(tiny_log, 12, **paired([(n, n) for n in range(6)]))
     assert result_of(tiny_log, "environments_share_seed").status == "pass"
 
 
+@pytest.mark.near_miss("environments_share_seed")
 def test_near_miss_all_games_have_one_start(tiny_log):
     games(tiny_log, 40, **paired([(1, 1)] * 20))
     assert result_of(tiny_log, "environments_share_seed").status == "pass"
 
 
+@pytest.mark.near_miss("environments_share_seed")
 def test_near_miss_thirty_starts_come_in_another_order(tiny_log):
     games(tiny_log, 60, **paired([(n, (n * 7 + 3) % 30) for n in range(30)]))
     assert result_of(tiny_log, "environments_share_seed").status == "pass"
@@ -189,23 +223,29 @@ def test_a_reset_with_one_seed_is_found(tiny_log):
     )
 
 
+@pytest.mark.near_miss("same_start_every_episode")
 def test_near_miss_a_line_that_is_logged_twice_is_no_second_episode(tiny_log):
     doubled = {"start_step": [1, 1, 21, 21], "end_step": [20, 20, 40, 40]}
     games(tiny_log, 4, seed=[7, 7, 8, 8], first_obs_hash=[5, 5, 6, 6], **doubled)
     assert result_of(tiny_log, "same_start_every_episode").status == "pass"
 
 
+@pytest.mark.near_miss("same_start_every_episode")
 def test_near_miss_a_fixed_start_under_different_seeds(tiny_log):
     games(tiny_log, 40, first_obs_hash=7)
     assert result_of(tiny_log, "same_start_every_episode").status == "pass"
 
 
+@pytest.mark.near_miss("same_start_every_episode")
 def test_near_miss_an_evaluation_that_uses_the_same_seeds_each_time(tiny_log):
     games(tiny_log, 6, seed=[1, 2, 1, 2, 3, 4], phase=["eval"] * 4 + ["train"] * 2)
     assert result_of(tiny_log, "same_start_every_episode").status == "pass"
 
 
-@pytest.mark.parametrize(("games_each", "status"), [(8, "fail"), (6, "pass")])
+@pytest.mark.parametrize(
+    ("games_each", "status"),
+    [(8, "fail"), pytest.param(6, "pass", marks=pytest.mark.near_miss("same_start_every_episode"))],
+)
 def test_near_miss_environments_that_each_have_one_start(tiny_log, games_each, status):
     # 2 n! n! / (2 n)! is 1.6e-4 for 8 episodes each and 2.2e-3 for 6; the threshold is 6.7e-4.
     games(tiny_log, 2 * games_each, **paired([(1, 2)] * games_each))
@@ -234,6 +274,7 @@ def test_an_episode_that_contradicts_itself_is_found(tiny_log, columns, problem)
     assert said(result_of(tiny_log, "impossible_episodes")).endswith(problem)
 
 
+@pytest.mark.near_miss("impossible_episodes")
 @pytest.mark.parametrize(
     "columns",
     [
@@ -266,6 +307,7 @@ def test_episodes_that_overlap_are_found(tiny_log, start, end, length, cause):
     assert result.wrong == 1
 
 
+@pytest.mark.near_miss("episodes_overlap")
 @pytest.mark.parametrize("columns", [{"env_index": [0, 1]}, {"phase": ["train", "eval"]}])
 def test_near_miss_games_of_two_environments_or_of_an_evaluation_overlap(tiny_log, columns):
     games(tiny_log, 2, start_step=[1, 2], end_step=[20, 21], **columns)
@@ -279,6 +321,7 @@ def test_episode_ids_against_the_order_of_steps_are_found(tiny_log):
     )
 
 
+@pytest.mark.near_miss("episodes_out_of_order")
 def test_near_miss_a_later_episode_ends_first(tiny_log):
     games(tiny_log, 2, env_index=[0, 1], start_step=[1, 2], end_step=[100, 20])
     assert result_of(tiny_log, "episodes_out_of_order").status == "pass"
@@ -311,6 +354,7 @@ def test_evaluation_games_in_the_training_log_are_found(tiny_log):
     )
 
 
+@pytest.mark.near_miss("evaluation_logged_as_training")
 def test_near_miss_training_games_around_an_evaluation(tiny_log):
     games(tiny_log, 5, phase=["train", "train", "eval", "eval", "train"])
     evaluation(tiny_log)
@@ -326,6 +370,7 @@ def test_updates_and_transitions_of_an_evaluation_are_found(tiny_log):
     )
 
 
+@pytest.mark.near_miss("learning_during_evaluation")
 def test_near_miss_an_evaluation_after_many_updates_or_without_counts(tiny_log):
     tiny_log.add_run()
     evaluation(tiny_log)
@@ -344,6 +389,7 @@ def test_stored_steps_of_an_evaluation_are_found(tiny_log):
     )
 
 
+@pytest.mark.near_miss("evaluation_steps_stored")
 def test_near_miss_a_trainer_that_numbers_evaluation_episodes_apart(tiny_log):
     games(tiny_log, 2, episode_id=0, phase=["train", "eval"])
     tiny_log.add("transitions", run_id="r1", episode_id=[0, 5], transition_id=[0, 1])

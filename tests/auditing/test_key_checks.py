@@ -49,6 +49,7 @@ def test_a_second_row_for_a_run_id_is_found_and_multiplies_nothing(tiny_log):
     )
 
 
+@pytest.mark.near_miss("duplicate_run_ids")
 def test_near_miss_runs_of_one_name_are_no_duplicates(tiny_log):
     tiny_log.add_run("r1", name="breakout")
     tiny_log.add_run("r2", name="breakout")
@@ -63,6 +64,7 @@ def test_a_copied_episode_is_found(tiny_log):
     assert (example["episode_id"], example["copies"], example["versions"]) == (2, 2, 1)
 
 
+@pytest.mark.near_miss("duplicate_episodes")
 def test_near_miss_equal_episode_ids_of_two_runs_and_missing_ids_are_no_duplicates(tiny_log):
     tiny_log.add("episodes", run_id=["r1", "r2", "r1", "r1"], episode_id=[1, 1, None, None])
     assert not failing(tiny_log)
@@ -83,6 +85,7 @@ def test_a_stored_step_under_two_transition_ids_is_found(tiny_log):
     assert (example["episode_step"], example["copies"], example["transitions"]) == (2, 2, 2)
 
 
+@pytest.mark.near_miss("duplicate_stored_steps")
 def test_near_miss_a_step_of_two_environments_or_two_episodes_is_no_duplicate(tiny_log):
     tiny_log.add(
         "transitions",
@@ -109,6 +112,7 @@ def test_a_transition_id_with_two_steps_is_found(tiny_log):
     assert (example["transition_id"], example["copies"], example["steps"]) == (2000, 2, 2)
 
 
+@pytest.mark.near_miss("duplicate_transition_ids")
 def test_near_miss_a_reused_slot_is_no_duplicate(tiny_log):
     tiny_log.add(
         "transitions",
@@ -141,12 +145,23 @@ def test_a_copied_sample_is_found_by_the_samples_check_alone(tiny_log, config):
     assert (example["batch_index"], example["copies"], example["transitions"]) == (2, 2, 1)
 
 
+@pytest.mark.near_miss("duplicate_samples")
 def test_near_miss_a_position_of_two_updates_is_no_duplicate(tiny_log):
     tiny_log.add_batch(1, [1, 2])
     tiny_log.add_batch(2, [1, 2])
     assert "duplicate_samples" not in failing(tiny_log)
 
 
+DONE_AGAIN = (
+    "duplicate_episodes",
+    "duplicate_samples",
+    "duplicate_stored_steps",
+    "duplicate_transition_ids",
+    "duplicate_update_ids",
+)
+
+
+@pytest.mark.near_miss(*DONE_AGAIN)
 def test_near_miss_what_a_resume_did_again_is_no_duplicate(tiny_log):
     resumed(tiny_log)
     for segment in ("s1", "s2"):
@@ -168,6 +183,7 @@ def test_near_miss_what_a_resume_did_again_is_no_duplicate(tiny_log):
     assert not failing(tiny_log)
 
 
+@pytest.mark.near_miss("duplicate_samples", "duplicate_update_ids")
 def test_near_miss_a_second_resume_from_the_same_checkpoint_is_no_duplicate(tiny_log):
     resumed(tiny_log)
     tiny_log.add(

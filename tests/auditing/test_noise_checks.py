@@ -83,17 +83,22 @@ def test_acting_noise_once_an_episode_is_found(tiny_log):
     assert "is drawn 4 times in 7 steps" in said(result_of(tiny_log, "acting_noise_constant"))
 
 
-@pytest.mark.parametrize(("held", "status"), [(4, "pass"), (5, "fail")])
+@pytest.mark.parametrize(
+    ("held", "status"),
+    [pytest.param(4, "pass", marks=pytest.mark.near_miss("acting_noise_constant")), (5, "fail")],
+)
 def test_near_miss_a_draw_acts_for_one_update_period(tiny_log, held, status):
     write(tiny_log, [1] * held + [2], [], config=NOISY | {"update_period": 4})
     assert result_of(tiny_log, "acting_noise_constant").status == status
 
 
+@pytest.mark.near_miss("acting_noise_constant")
 def test_near_miss_one_draw_serves_all_environments_of_a_step(tiny_log):
     write(tiny_log, [1, 1, 1, 1, 2, 2, 2, 2], [], config=NOISY | {"num_envs": 4})
     assert result_of(tiny_log, "acting_noise_constant").status == "pass"
 
 
+@pytest.mark.near_miss("acting_noise_constant")
 def test_near_miss_a_draw_id_that_comes_back_is_not_a_constant_draw(tiny_log):
     write(tiny_log, [1, 2, 3, 1, 2, 3], [])
     assert result_of(tiny_log, "acting_noise_constant").status == "pass"
@@ -123,11 +128,13 @@ def test_target_noise_once_an_episode_is_found_with_the_episodes(tiny_log):
     assert result.wrong == 2
 
 
+@pytest.mark.near_miss("update_noise_constant")
 def test_near_miss_a_draw_of_an_earlier_update_that_comes_back_is_not_constant(tiny_log):
     write(tiny_log, [], [(1, [1, 2, 3]), (2, [4, 5, 6]), (3, [7, 2, 9])])
     assert result_of(tiny_log, "update_noise_constant").status == "pass"
 
 
+@pytest.mark.near_miss("update_noise_constant")
 def test_near_miss_an_update_that_is_logged_twice_has_its_draw_twice(tiny_log):
     write(tiny_log, [], [(1, [1, 2, 3]), (2, [4, 5, 6])])
     tiny_log.con.execute("INSERT INTO raw.updates FROM raw.updates")
@@ -148,6 +155,7 @@ def test_noise_drawn_inside_the_layers_leaves_gaps(tiny_log):
     )
 
 
+@pytest.mark.near_miss("noise_draws_skipped")
 def test_near_miss_a_step_whose_transition_was_discarded_leaves_a_gap(tiny_log):
     acting, updates = draws_of(6)
     write(tiny_log, acting, updates)
@@ -155,6 +163,7 @@ def test_near_miss_a_step_whose_transition_was_discarded_leaves_a_gap(tiny_log):
     assert result_of(tiny_log, "noise_draws_skipped").status == "pass"
 
 
+@pytest.mark.near_miss("noise_draws_skipped")
 def test_near_miss_windows_that_are_open_at_the_end_leave_gaps(tiny_log):
     acting, updates = draws_of(8)
     write(tiny_log, acting, updates)
@@ -162,6 +171,7 @@ def test_near_miss_windows_that_are_open_at_the_end_leave_gaps(tiny_log):
     assert result_of(tiny_log, "noise_draws_skipped").status == "pass"
 
 
+@pytest.mark.near_miss("noise_draws_skipped")
 def test_near_miss_a_log_of_every_second_update_is_not_judged(tiny_log):
     acting, updates = draws_of(8)
     write(tiny_log, acting, updates)
@@ -201,6 +211,7 @@ def test_noise_that_selecting_and_learning_share_is_a_warning(tiny_log):
     assert result_of(tiny_log, "noise_shared_with_target").status == "pass"
 
 
+@pytest.mark.near_miss("noise_shared_by_online_passes", "noise_shared_with_target")
 def test_near_miss_two_runs_have_equal_draws(tiny_log):
     write(tiny_log, *draws_of(4), run_id="r1")
     write(tiny_log, [100, 101, 1, 2, 3], [(3, [4, 5, 6])], run_id="r2")
@@ -208,6 +219,7 @@ def test_near_miss_two_runs_have_equal_draws(tiny_log):
     assert result_of(tiny_log, "noise_shared_by_online_passes").status == "pass"
 
 
+@pytest.mark.near_miss("noise_shared_by_online_passes", "noise_shared_with_target")
 def test_near_miss_a_draw_id_that_comes_back_much_later_is_not_shared(tiny_log):
     # A resume that forgets the count: the target of update 6 has the id that acted at step 2.
     updates = [(step, [10 * step, 10 * step + 1, 10 * step + 2]) for step in range(3, 10)]
@@ -228,6 +240,7 @@ def test_a_count_of_draws_that_is_set_back_is_found(tiny_log):
     )
 
 
+@pytest.mark.near_miss("noise_draws_fall")
 def test_near_miss_passes_draw_in_another_order(tiny_log):
     write(tiny_log, [], [(1, [3, 2, 1]), (2, [4, 6, 5]), (3, [9, 7, 8])])
     assert result_of(tiny_log, "noise_draws_fall").status == "pass"
@@ -238,7 +251,12 @@ def test_near_miss_passes_draw_in_another_order(tiny_log):
 
 @pytest.mark.parametrize(
     ("phase", "noise_draws", "status"),
-    [("eval", 7, "fail"), ("eval", 0, "pass"), ("eval", None, "pass"), ("train", 7, "pass")],
+    [
+        ("eval", 7, "fail"),
+        pytest.param("eval", 0, "pass", marks=pytest.mark.near_miss("noise_in_evaluation")),
+        pytest.param("eval", None, "pass", marks=pytest.mark.near_miss("noise_in_evaluation")),
+        pytest.param("train", 7, "pass", marks=pytest.mark.near_miss("noise_in_evaluation")),
+    ],
 )
 def test_near_miss_noise_acts_in_training_and_not_in_evaluation(
     tiny_log, phase, noise_draws, status
@@ -282,18 +300,21 @@ def test_noise_that_the_config_turns_off_is_found(tiny_log):
     assert result.wrong == 4
 
 
+@pytest.mark.near_miss("noise_against_config")
 def test_near_miss_another_trainer_acts_at_random_in_its_warm_up(tiny_log):
     acting, updates = draws_of(6)
     write(tiny_log, [None, None, *acting[2:]], updates, source="another")
     assert result_of(tiny_log, "noise_against_config").status == "pass"
 
 
+@pytest.mark.near_miss("noise_against_config")
 def test_near_miss_another_trainer_does_not_log_the_target_draw(tiny_log):
     acting, updates = draws_of(6)
     write(tiny_log, acting, [(s, [d[0], None, d[2]]) for s, d in updates], source="another")
     assert result_of(tiny_log, "noise_against_config").status == "pass"
 
 
+@pytest.mark.near_miss("noise_against_config")
 def test_near_miss_nothing_is_selected_without_double(tiny_log):
     acting, updates = draws_of(6)
     plain = [(s, [None, d[1], d[2]]) for s, d in updates]

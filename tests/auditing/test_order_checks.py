@@ -44,6 +44,7 @@ def test_a_figure_that_falls_between_updates_is_found(tiny_log, columns, figure)
     assert result.wrong == 1
 
 
+@pytest.mark.near_miss("updates_out_of_order")
 @pytest.mark.parametrize(
     "columns",
     [
@@ -93,6 +94,7 @@ def test_a_transition_stored_before_an_earlier_one_is_found(tiny_log, columns, f
     assert result.wrong == 1
 
 
+@pytest.mark.near_miss("transitions_out_of_order")
 def test_near_miss_windows_of_two_environments_end_at_different_times(tiny_log):
     # Environment 0 ends its episode and stores steps 3 and 5; environment 1 still waits for n.
     tiny_log.add_run()
@@ -106,6 +108,7 @@ def test_near_miss_windows_of_two_environments_end_at_different_times(tiny_log):
     assert result_of(tiny_log, "transitions_out_of_order").status == "pass"
 
 
+@pytest.mark.near_miss("transitions_out_of_order")
 def test_near_miss_a_step_that_is_stored_twice_is_no_matter_of_order(tiny_log):
     tiny_log.add_run()
     transitions(tiny_log, env_step=[1, 2, 2, 3], episode_id=[0, 0, 0, 0], episode_step=[0, 1, 1, 2])
@@ -151,6 +154,7 @@ def test_a_slot_off_the_ring_is_named(tiny_log):
     )
 
 
+@pytest.mark.near_miss("slots_out_of_ring_order")
 def test_near_miss_another_trainer_begins_in_the_middle_of_the_ring(tiny_log):
     ring(tiny_log, [10, 11, 12, 13], [2, 0, 1, 2], [0, 1, 1, 1], source="another")
     assert result_of(tiny_log, "slots_out_of_ring_order").status == "pass"

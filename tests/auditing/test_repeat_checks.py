@@ -34,12 +34,14 @@ def test_a_transition_far_apart_is_possible_in_other_schemes(tiny_log, config):
     assert not failing(tiny_log)
 
 
+@pytest.mark.near_miss("impossible_repeats_stratified")
 def test_near_miss_neighbouring_strata_may_share_any_transition(tiny_log):
     tiny_log.add_run("r1", STRATIFIED)
     tiny_log.add_batch(1, [1, 2, 2, 3], priority=0.001)
     assert "impossible_repeats_stratified" not in failing(tiny_log)
 
 
+@pytest.mark.near_miss("impossible_repeats_stratified", "excess_repeats_stratified")
 def test_near_miss_a_transition_with_probability_0_3_may_be_drawn_nine_times(tiny_log):
     tiny_log.add_run("r1", STRATIFIED)
     tiny_log.add_batch(
@@ -66,6 +68,7 @@ def test_any_repeat_without_replacement_is_named(tiny_log):
     assert (example["update_id"], example["transition_id"], example["draws"]) == (1, 5, 2)
 
 
+@pytest.mark.near_miss("repeats_without_replacement")
 def test_near_miss_a_repeat_in_two_batches_is_none_in_a_batch(tiny_log):
     tiny_log.add_run("r1", {"sampling": "uniform", "replacement": False})
     tiny_log.add_batch(1, [5, 6])
@@ -139,7 +142,10 @@ def priorities_for(config, rng):
     return np.ones(3000) if config is UNIFORM else rng.exponential(size=3000)
 
 
-@pytest.mark.parametrize(("config", "draws", "name"), SCHEMES)
+@pytest.mark.parametrize(
+    ("config", "draws", "name"),
+    [pytest.param(*scheme, marks=pytest.mark.near_miss(scheme[2])) for scheme in SCHEMES],
+)
 @pytest.mark.parametrize("seed", range(3))
 def test_near_miss_sound_draws_are_clean(tiny_log, config, draws, name, seed):
     rng = np.random.default_rng(seed)

@@ -66,6 +66,7 @@ def test_two_processes_that_both_begin_a_run_are_found(tiny_log):
     )
 
 
+@pytest.mark.near_miss("run_id_shared")
 def test_near_miss_two_runs_begin_in_one_second_and_one_run_is_resumed(tiny_log):
     resumed(tiny_log)
     tiny_log.add_run("r2")
@@ -78,7 +79,12 @@ def test_near_miss_two_runs_begin_in_one_second_and_one_run_is_resumed(tiny_log)
 
 @pytest.mark.parametrize(
     ("host", "minute", "status"),
-    [("a", 10, "pass"), ("a", 9.99, "fail"), ("b", 9, "pass"), ("b", 8.9, "fail")],
+    [
+        pytest.param("a", 10, "pass", marks=pytest.mark.near_miss("segments_overlap")),
+        ("a", 9.99, "fail"),
+        pytest.param("b", 9, "pass", marks=pytest.mark.near_miss("segments_overlap")),
+        ("b", 8.9, "fail"),
+    ],
 )
 def test_near_miss_a_process_takes_over_as_the_other_ends(tiny_log, host, minute, status):
     resumed(tiny_log, host=host, started_at=at(minute))
@@ -115,6 +121,7 @@ def history(log, first_update=10, first_transition=38, first_step=41, **last):
     )
 
 
+@pytest.mark.near_miss("resume_does_not_continue")
 def test_near_miss_a_resume_does_again_what_came_after_its_checkpoint(tiny_log):
     resumed(tiny_log)
     history(tiny_log)
@@ -169,14 +176,21 @@ def ledger(log, offered=4, written=4, spooled=0, dropped=0, **columns):
     log.add("updates", run_id="r1", segment_id="s1", update_id=[0, 1, 2, 3])
 
 
+LEDGER_MISS = pytest.mark.near_miss("segment_contradicts_itself")
+
+
 @pytest.mark.parametrize(
     ("figures", "status"),
     [
         ({}, "pass"),
-        ({"offered": 9, "written": 4, "spooled": 3, "dropped": 2}, "pass"),
+        pytest.param(
+            {"offered": 9, "written": 4, "spooled": 3, "dropped": 2}, "pass", marks=LEDGER_MISS
+        ),
         ({"offered": 9}, "fail"),
         ({"offered": 3}, "fail"),
-        ({"offered": 9, "state": "running", "ended_at": None}, "pass"),
+        pytest.param(
+            {"offered": 9, "state": "running", "ended_at": None}, "pass", marks=LEDGER_MISS
+        ),
         ({"offered": 3, "state": "running", "ended_at": None}, "fail"),
     ],
 )
@@ -211,7 +225,13 @@ def test_a_segment_that_contradicts_itself_is_found(tiny_log, columns, problem):
 
 @pytest.mark.parametrize(
     ("written", "spooled", "status"),
-    [(4, 0, "pass"), (5, 0, "fail"), (3, 0, "fail"), (3, 1, "pass"), (2, 1, "fail")],
+    [
+        (4, 0, "pass"),
+        (5, 0, "fail"),
+        (3, 0, "fail"),
+        pytest.param(3, 1, "pass", marks=pytest.mark.near_miss("rows_missing")),
+        (2, 1, "fail"),
+    ],
 )
 def test_near_miss_spooled_rows_that_were_folded_in(tiny_log, written, spooled, status):
     ledger(tiny_log, written=written, spooled=spooled)
@@ -231,6 +251,7 @@ def test_dropped_rows_are_found(tiny_log):
     assert result.wrong == 1
 
 
+@pytest.mark.near_miss("rows_dropped")
 def test_near_miss_spooled_rows_are_not_dropped(tiny_log):
     ledger(tiny_log, offered=6, spooled=2)
     assert result_of(tiny_log, "rows_dropped").status == "pass"
@@ -256,6 +277,7 @@ def test_a_run_that_failed_is_found_with_its_reason(tiny_log):
     )
 
 
+@pytest.mark.near_miss("run_failed")
 @pytest.mark.parametrize("state", ["interrupted", "running", "finished"])
 def test_near_miss_a_run_that_was_stopped_has_not_failed(tiny_log, state):
     tiny_log.add_run()
@@ -263,6 +285,7 @@ def test_near_miss_a_run_that_was_stopped_has_not_failed(tiny_log, state):
     assert result_of(tiny_log, "run_failed").status == "pass"
 
 
+@pytest.mark.near_miss("run_failed")
 def test_near_miss_a_failed_process_whose_run_was_resumed(tiny_log):
     resumed(tiny_log)
     tiny_log.con.execute("UPDATE raw.segments SET state = 'failed' WHERE segment_id = 's1'")
@@ -301,6 +324,7 @@ def test_a_seed_that_changes_nothing_is_found(tiny_log):
     assert "have seed = 2 and 1" in said(result_of(tiny_log, "setting_ignored"))
 
 
+@pytest.mark.near_miss("identical_runs", "setting_ignored")
 @pytest.mark.parametrize(
     ("changed", "losses"),
     [
@@ -319,6 +343,7 @@ def test_near_miss_runs_that_differ_in_what_need_not_show(tiny_log, changed, los
     assert result_of(tiny_log, "identical_runs").status == "pass"
 
 
+@pytest.mark.near_miss("setting_ignored")
 def test_near_miss_losses_that_never_vary_show_nothing(tiny_log):
     run(tiny_log, "r1", [0.5] * 24)
     run(tiny_log, "r2", [0.5] * 24, seed=2)
@@ -337,6 +362,7 @@ def test_a_run_that_stands_in_the_log_twice_is_a_warning(tiny_log):
     assert result_of(tiny_log, "setting_ignored").status == "pass"
 
 
+@pytest.mark.near_miss("identical_runs")
 @pytest.mark.parametrize(("losses", "state"), [(LOSSES[:22], "finished"), (LOSSES, "interrupted")])
 def test_near_miss_a_run_that_was_stopped_and_begun_anew(tiny_log, losses, state):
     run(tiny_log, "r1", LOSSES)

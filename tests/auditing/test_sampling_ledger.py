@@ -135,6 +135,7 @@ def test_a_total_that_the_writes_do_not_leave_is_named(tiny_log):
     assert "leave 7: the tree holds more than was written" in said
 
 
+@pytest.mark.near_miss("priority_total_unlike_ledger")
 def test_near_miss_a_total_that_the_writes_leave(tiny_log):
     by_hand(tiny_log)
     assert result_of(tiny_log, "priority_total_unlike_ledger").status == "pass"
@@ -177,6 +178,7 @@ def test_a_total_that_is_not_a_number_is_left_to_the_checks_of_priorities(tiny_l
     assert result_of(tiny_log, "priority_total_unlike_ledger").status == "pass"
 
 
+@pytest.mark.near_miss("priority_total_unlike_ledger")
 def test_near_miss_a_log_with_every_tenth_batch(tiny_log):
     """Nothing is known of the write-backs that are missing, so nothing is judged."""
     simulate(tiny_log, updates=300)
@@ -184,6 +186,7 @@ def test_near_miss_a_log_with_every_tenth_batch(tiny_log):
     assert not failing(tiny_log, family="sampling")
 
 
+@pytest.mark.near_miss("priority_total_unlike_ledger")
 def test_near_miss_a_log_that_begins_in_the_middle(tiny_log):
     simulate(tiny_log, updates=300)
     for table in ("updates", "samples"):
@@ -200,6 +203,7 @@ def test_a_log_that_does_not_add_up_is_not_judged_by_its_draws(tiny_log):
     assert not found & SAMPLER_CHECKS
 
 
+@pytest.mark.near_miss(*SAMPLER_CHECKS)
 def test_near_miss_a_run_that_was_resumed(tiny_log):
     """What a killed process did after the checkpoint stays in raw, under the same ids."""
     simulate(tiny_log, updates=400, num_envs=4, capacity=300)
@@ -244,6 +248,9 @@ def shared_gate(log):
     return shared(log, "sampler_gate", "holds") == [(True,)]
 
 
+@pytest.mark.near_miss(
+    "priority_total_unlike_ledger", *SAMPLER_CHECKS - {"slot_quarters_unlike_priorities"}
+)
 @pytest.mark.parametrize("sampling", ["stratified", "independent"])
 def test_near_miss_update_ids_from_one_and_no_segments(tiny_log, sampling):
     simulate(tiny_log, sampling=sampling, updates=300, num_envs=16)

@@ -46,6 +46,7 @@ def test_a_slot_outside_the_buffer_is_named(tiny_log, slot, was):
     assert was in diagnosis(tiny_log, "slot_outside_buffer")
 
 
+@pytest.mark.near_miss("slot_outside_buffer")
 def test_near_miss_the_first_and_the_last_filled_slot_are_in_the_buffer(tiny_log):
     draws(tiny_log, slot=[0, 9], transition_id=[0, 9])
     draws(
@@ -67,6 +68,7 @@ def test_a_transition_that_is_not_in_the_buffer_is_named(tiny_log):
     assert "drew transition 30, which had not been stored yet" in said[1]
 
 
+@pytest.mark.near_miss("transition_not_in_buffer")
 def test_near_miss_the_oldest_and_the_newest_transition_are_in_the_buffer(tiny_log):
     full = {"buffer_size": 20, "last_transition_id": 29}
     draws(tiny_log, update=full, slot=[10, 9], transition_id=[10, 29])
@@ -80,6 +82,7 @@ def test_a_draw_of_priority_zero_is_named(tiny_log):
     )
 
 
+@pytest.mark.near_miss("zero_priority_drawn")
 def test_near_miss_the_smallest_priority_may_be_drawn(tiny_log):
     draws(tiny_log, slot=[1, 2], transition_id=[1, 2], priority=[1e-38, None])
     assert result_of(tiny_log, "zero_priority_drawn").status == "pass"
@@ -100,6 +103,7 @@ def test_a_generation_that_is_not_the_transitions_own_is_named(tiny_log):
     assert result_of(tiny_log, "drawn_slot_unlike_stored").found == {"r1": 1}
 
 
+@pytest.mark.near_miss("drawn_slot_unlike_stored")
 def test_near_miss_a_slot_may_hold_another_transition_later(tiny_log):
     transitions(tiny_log, list(range(30)))
     draws(tiny_log, slot=[5], transition_id=[5], generation=[0])
@@ -116,6 +120,7 @@ def test_a_draw_of_what_was_never_stored_is_named(tiny_log):
     )
 
 
+@pytest.mark.near_miss("drawn_transition_unknown")
 @pytest.mark.parametrize("lost", ["rows_dropped", "rows_spooled"])
 def test_near_miss_a_log_that_says_it_lost_transitions(tiny_log, lost):
     transitions(tiny_log, [0, 1, 2])
@@ -124,6 +129,7 @@ def test_near_miss_a_log_that_says_it_lost_transitions(tiny_log, lost):
     assert result_of(tiny_log, "drawn_transition_unknown").status == "pass"
 
 
+@pytest.mark.near_miss("drawn_transition_unknown")
 def test_near_miss_a_log_that_began_after_the_run(tiny_log):
     transitions(tiny_log, [5, 6, 7, 8, 9])
     draws(tiny_log, slot=[2, 6], transition_id=[2, 6])
@@ -131,7 +137,14 @@ def test_near_miss_a_log_that_began_after_the_run(tiny_log):
 
 
 @pytest.mark.parametrize(
-    ("attempts", "status"), [(16, "pass"), (64, "pass"), (65, "fail"), (15, "fail"), (None, "pass")]
+    ("attempts", "status"),
+    [
+        (16, "pass"),
+        pytest.param(64, "pass", marks=pytest.mark.near_miss("excess_sampling_attempts")),
+        (65, "fail"),
+        (15, "fail"),
+        (None, "pass"),
+    ],
 )
 def test_attempts_are_bounded_by_four_a_draw(tiny_log, attempts, status):
     """A near miss: a sampler that leaves out what lies near the write head rejects some draws."""
@@ -154,6 +167,7 @@ def test_missing_and_surplus_samples_are_named(tiny_log):
     assert "update 7 of run r1 has 1 samples in the log and a batch size of unknown" in said[1]
 
 
+@pytest.mark.near_miss("batch_rows_unlike_size")
 def test_near_miss_samples_of_every_tenth_update_only(tiny_log):
     draws(tiny_log, slot=[1, 2], transition_id=[1, 2])
     tiny_log.add("updates", **BASE, update_id=list(range(1, 10)), batch_size=2)
@@ -170,6 +184,7 @@ def test_a_setting_that_is_not_in_force_is_named(tiny_log):
     assert "update 1 with 16" in said
 
 
+@pytest.mark.near_miss("replay_settings_unlike_config")
 def test_near_miss_a_setting_that_is_not_stated_or_not_logged(tiny_log):
     tiny_log.add_run(config={"batch_size": 32})
     tiny_log.add("updates", **BASE, update_id=0, batch_size=None, capacity=20)
@@ -196,6 +211,7 @@ def test_a_size_that_excludes_the_newest_is_named(tiny_log):
     assert "said to hold 9 transitions, but of 10 stored in a capacity of 20 it holds 10" in said
 
 
+@pytest.mark.near_miss("buffer_size_unlike_ids")
 @pytest.mark.parametrize("first", [0, 1])
 def test_near_miss_sizes_of_a_ring_that_fills(tiny_log, first):
     """Ids may count from 1, and the ring is full one transition later then."""
@@ -203,7 +219,14 @@ def test_near_miss_sizes_of_a_ring_that_fills(tiny_log, first):
     assert result_of(tiny_log, "buffer_size_unlike_ids").status == "pass"
 
 
-@pytest.mark.parametrize(("size", "status"), [(5, "pass"), (6, "fail"), (15, "pass")])
+@pytest.mark.parametrize(
+    ("size", "status"),
+    [
+        pytest.param(5, "pass", marks=pytest.mark.near_miss("buffer_size_unlike_ids")),
+        (6, "fail"),
+        (15, "pass"),
+    ],
+)
 def test_near_miss_a_buffer_that_is_empty_after_a_resume(tiny_log, size, status):
     """Transitions 10 to 14 came after the resume; a restored buffer holds 0 to 9 as well."""
     sizes(tiny_log, 0, [14], [size], segment_id="s2")
@@ -251,6 +274,7 @@ def test_a_mass_outside_its_stratum_is_named(tiny_log, mass, said):
     assert said in diagnosis(tiny_log, "probe_mass_outside_stratum")
 
 
+@pytest.mark.near_miss("probe_mass_outside_stratum")
 @pytest.mark.parametrize("mass", [25.0, 24.99998, 50.00004, 37.0])
 def test_near_miss_masses_at_the_edge_of_a_stratum(tiny_log, mass):
     """Float32 masses are off by a few parts in ten million."""
@@ -259,6 +283,7 @@ def test_near_miss_masses_at_the_edge_of_a_stratum(tiny_log, mass):
     assert result_of(tiny_log, "probe_mass_outside_stratum").status == "pass"
 
 
+@pytest.mark.near_miss("probe_mass_outside_stratum")
 def test_near_miss_independent_masses_have_no_stratum(tiny_log):
     tiny_log.add_run(config={"sampling": "independent"})
     probe(tiny_log, 99.0)
@@ -274,6 +299,7 @@ def test_the_same_random_number_again_is_named(tiny_log):
     assert "as in update 0" in said
 
 
+@pytest.mark.near_miss("random_draws_repeated")
 def test_near_miss_equal_masses_of_different_totals_or_positions(tiny_log):
     probe(tiny_log, 30.0, update_id=0)
     probe(tiny_log, 30.0, update_id=1, position=2)
@@ -299,22 +325,26 @@ def test_the_very_batch_again_is_named(tiny_log, config):
     assert "update 1 of run r1 drew the very batch of update 0, all 16" in said
 
 
+@pytest.mark.near_miss("batch_repeated")
 def test_near_miss_the_same_transitions_at_other_positions(tiny_log):
     batches(tiny_log, IDS, IDS[::-1], UNIFORM)
     assert result_of(tiny_log, "batch_repeated").status == "pass"
 
 
+@pytest.mark.near_miss("batch_repeated")
 def test_near_miss_different_batches_with_each_transition_twice(tiny_log):
     """Two halves alike: a fingerprint by xor must not lose the transitions."""
     batches(tiny_log, [*range(8), *range(8)], [*range(8, 16), *range(8, 16)], UNIFORM)
     assert result_of(tiny_log, "batch_repeated").status == "pass"
 
 
+@pytest.mark.near_miss("batch_repeated")
 def test_near_miss_one_transition_with_nearly_all_the_priority(tiny_log):
     batches(tiny_log, [7] * 16, [7] * 16, {"sampling": "independent"}, priority=95.0)
     assert result_of(tiny_log, "batch_repeated").status == "pass"
 
 
+@pytest.mark.near_miss("batch_repeated")
 def test_near_miss_strata_as_narrow_as_the_leaves(tiny_log):
     """With k p above 1 for every transition, batches have hardly any choice."""
     batches(tiny_log, IDS, IDS, STRATIFIED, priority=6.25)
@@ -336,6 +366,7 @@ def test_a_run_that_failed_at_its_capacity_is_named(tiny_log, stored):
     )
 
 
+@pytest.mark.near_miss("run_died_when_full")
 @pytest.mark.parametrize(
     ("state", "stored"),
     [("failed", 495), ("failed", 505), ("finished", 500), ("interrupted", 500), ("running", 500)],

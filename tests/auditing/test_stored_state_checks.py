@@ -58,6 +58,7 @@ def test_an_episode_that_does_not_begin_at_its_reset_is_named(tiny_log):
     )
 
 
+@pytest.mark.near_miss("inconsistent_observations")
 def test_a_picture_that_stands_still_is_a_near_miss_of_two_observations(tiny_log):
     still = {(0, s): {"obs_hash": 7, "next_obs_hash": 7} for s in range(6)}
     store(tiny_log, [Played([0.0] * 6, changes={"first_obs_hash": 7})], changes=still)
@@ -95,6 +96,7 @@ def test_seven_matches_of_starts_that_never_repeat_are_the_fewest(tiny_log, wron
     assert (result.status == "fail") is fails
 
 
+@pytest.mark.near_miss("reset_observation_bootstrapped")
 def test_games_that_all_begin_and_end_alike_are_a_near_miss_of_resets(tiny_log):
     """A maze whose walker stands at the one start when the limit strikes."""
     episodes = truncated(30)
@@ -107,6 +109,7 @@ def test_games_that_all_begin_and_end_alike_are_a_near_miss_of_resets(tiny_log):
     near_miss(tiny_log, "reset_observation_bootstrapped")
 
 
+@pytest.mark.near_miss("reset_observation_bootstrapped", "reset_step_stored")
 def test_a_terminated_step_followed_by_the_reset_is_a_near_miss(tiny_log):
     """Nothing is bootstrapped there, and some adapters have no other observation to show."""
     episodes = [Played([1.0] * 4) for _ in range(30)]
@@ -135,12 +138,14 @@ def test_the_step_that_resets_is_named(tiny_log):
     )
 
 
+@pytest.mark.near_miss("reset_step_stored")
 def test_a_game_without_early_rewards_is_a_near_miss_of_a_reset_step(tiny_log):
     episodes, changes = with_reset_steps(40, later=0.0)
     store(tiny_log, episodes, changes=changes)
     near_miss(tiny_log, "reset_step_stored")
 
 
+@pytest.mark.near_miss("reset_step_stored")
 def test_one_episode_that_begins_where_another_ended_is_a_near_miss_of_a_reset_step(tiny_log):
     """Where states are few it happens by chance, and its first step may pay nothing."""
     episodes, changes = with_reset_steps(2)
@@ -202,6 +207,7 @@ def test_a_stack_of_two_episodes_is_named_by_what_lies_between(tiny_log, first, 
     assert problem in said(tiny_log, "wrong_frame_stack")
 
 
+@pytest.mark.near_miss("stored_state_changed", "wrong_frame_stack", "wrong_sampled_state")
 def test_a_padded_stack_at_an_episode_start_is_a_near_miss(tiny_log):
     for update, row in enumerate(store(tiny_log, TWO)):
         probe(tiny_log, update, row)
@@ -210,6 +216,7 @@ def test_a_padded_stack_at_an_episode_start_is_a_near_miss(tiny_log):
     near_miss(tiny_log, "stored_state_changed")
 
 
+@pytest.mark.near_miss("wrong_frame_stack")
 def test_a_state_that_is_not_made_of_frames_is_a_near_miss_of_a_short_stack(tiny_log):
     for update, row in enumerate(store(tiny_log, TWO, network="mlp")):
         probe(tiny_log, update, row, probe_frames=1, probe_first_step=row["episode_step"])
@@ -248,6 +255,7 @@ def test_a_state_that_changes_between_two_draws_is_named(tiny_log):
     )
 
 
+@pytest.mark.near_miss("stored_state_changed")
 def test_two_transitions_with_the_same_picture_are_a_near_miss_of_a_changed_state(tiny_log):
     rows = store(tiny_log, TWO)
     for update, row in enumerate([rows[5], rows[4], rows[5]]):

@@ -26,6 +26,7 @@ def test_an_episode_of_which_nothing_is_stored_is_named(tiny_log):
     assert "4 of the 4 steps of episode 0" in said(tiny_log, "missing_steps")
 
 
+@pytest.mark.near_miss("missing_steps")
 def test_dropped_tail_windows_are_a_warning_of_their_own_and_a_near_miss_of_lost_steps(tiny_log):
     store(tiny_log, TWO, drop=[(0, 2), (0, 3), (1, 3), (1, 4)])
     near_miss(tiny_log, "missing_steps")
@@ -48,12 +49,14 @@ def test_a_last_step_that_only_one_episode_lacks_is_a_lost_step(tiny_log):
     near_miss(tiny_log, "missing_tail_windows")
 
 
+@pytest.mark.near_miss("missing_steps", "missing_tail_windows", "unaccounted_agent_steps")
 def test_an_open_episode_is_a_near_miss_of_lost_steps(tiny_log):
     store(tiny_log, [*TWO, Played([1.0] * 6, open=True)])
     for name in ("missing_steps", "missing_tail_windows", "unaccounted_agent_steps"):
         near_miss(tiny_log, name)
 
 
+@pytest.mark.near_miss("missing_steps")
 def test_an_episode_that_a_resume_cut_is_a_near_miss_of_lost_steps(tiny_log):
     """Its windows that were open at the checkpoint, after agent step 6, may be lost."""
     store(tiny_log, TWO, drop=[(1, 0), (1, 1)])
@@ -64,6 +67,7 @@ def test_an_episode_that_a_resume_cut_is_a_near_miss_of_lost_steps(tiny_log):
     near_miss(tiny_log, "missing_steps")
 
 
+@pytest.mark.near_miss("missing_steps", "missing_transition_ids")
 def test_a_recorder_that_says_it_dropped_rows_is_a_near_miss_of_lost_steps(tiny_log):
     store(tiny_log, TWO, drop=[(1, 1)])
     tiny_log.con.execute("UPDATE raw.segments SET rows_dropped = MAP {'transitions': 1}")
@@ -80,6 +84,7 @@ def test_a_step_after_the_end_is_named(tiny_log):
     )
 
 
+@pytest.mark.near_miss("steps_beyond_episode", "wrong_episode_length")
 def test_the_last_step_of_an_episode_at_its_limit_is_a_near_miss(tiny_log):
     store(tiny_log, [LIMITED], max_episode_steps=4)
     near_miss(tiny_log, "steps_beyond_episode")
@@ -99,6 +104,7 @@ def test_a_length_that_the_steps_contradict_is_named(tiny_log, changes, limit, p
     assert problem in said(tiny_log, "wrong_episode_length")
 
 
+@pytest.mark.near_miss("wrong_episode_length")
 def test_episodes_of_parallel_environments_are_a_near_miss_of_a_wrong_length(tiny_log):
     store(tiny_log, [Played([1.0] * 4, env_index=2)], num_envs=4)
     near_miss(tiny_log, "wrong_episode_length")
@@ -116,6 +122,7 @@ def test_a_gap_in_the_numbers_is_named(tiny_log):
     )
 
 
+@pytest.mark.near_miss("missing_transition_ids")
 def test_numbers_from_1_and_repeated_ones_are_a_near_miss_of_a_gap(tiny_log):
     store(tiny_log, TWO)
     tiny_log.con.execute("UPDATE raw.transitions SET transition_id = transition_id + 1")
@@ -139,6 +146,7 @@ def test_agent_steps_without_an_episode_are_named(tiny_log, end_step, problem):
     assert problem in said(tiny_log, "unaccounted_agent_steps")
 
 
+@pytest.mark.near_miss("unaccounted_agent_steps")
 def test_episodes_that_a_resumed_run_gave_up_are_a_near_miss_of_unaccounted_steps(tiny_log):
     store(tiny_log, TWO)
     resumed = {"ordinal": 1, "resumed_from": "s1", "resume_step": 9, "open_episode_steps": 0}
@@ -157,6 +165,7 @@ def test_a_return_that_is_not_the_sum_of_the_rewards_is_named(tiny_log, kind):
     )
 
 
+@pytest.mark.near_miss("wrong_episode_return")
 def test_returns_that_clipping_sets_apart_are_a_near_miss_of_a_wrong_return(tiny_log):
     store(tiny_log, [Played([7.0, -4.0, 0.25])])
     near_miss(tiny_log, "wrong_episode_return")
@@ -181,12 +190,14 @@ def test_windows_of_a_truncated_episode_that_terminate_are_named(tiny_log):
     )
 
 
+@pytest.mark.near_miss("truncation_as_termination")
 @pytest.mark.parametrize("both", [False, True])
 def test_a_game_that_ends_in_its_last_step_is_a_near_miss_of_a_truncation(tiny_log, both):
     store(tiny_log, [Played([1.0] * 4, terminated=True, truncated=both)])
     near_miss(tiny_log, "truncation_as_termination")
 
 
+@pytest.mark.near_miss("truncation_as_termination")
 def test_a_life_lost_in_the_truncated_step_is_a_near_miss_of_a_truncation(tiny_log):
     changes = {(0, step): {"terminated": True} for step in range(1, 4)}
     episode = Played([1.0] * 4, terminated=False, truncated=True, lost_lives=(4,))
@@ -212,6 +223,7 @@ def test_terminations_that_pile_up_at_the_limit_are_named(tiny_log, count, befor
         )
 
 
+@pytest.mark.near_miss("termination_at_step_limit")
 def test_episodes_truncated_at_the_limit_are_a_near_miss_of_terminations_there(tiny_log):
     episodes = [*at_limit(5), *at_limit(1, terminated=False, truncated=True)]
     store(tiny_log, episodes, max_episode_steps=20)
@@ -225,6 +237,7 @@ def test_a_window_that_bootstraps_past_a_termination_is_named(tiny_log):
     )
 
 
+@pytest.mark.near_miss("terminal_not_stored")
 def test_a_truncated_episode_is_a_near_miss_of_a_lost_termination(tiny_log):
     store(tiny_log, [LIMITED])
     near_miss(tiny_log, "terminal_not_stored")
@@ -252,6 +265,7 @@ def test_terminations_are_compared_with_lost_lives(tiny_log, flag, terminals, pr
     assert problem in said(tiny_log, "terminal_inside_episode")
 
 
+@pytest.mark.near_miss("lost_life_not_terminal", "terminal_inside_episode")
 def test_lost_lives_as_ends_are_a_near_miss_of_a_termination_inside(tiny_log):
     episodes = [Played([1.0] * 6, lost_lives=(2, 4, 6)), Played([1.0] * 5, open=True)]
     store(tiny_log, episodes, terminal_on_life_loss=True)
@@ -269,6 +283,7 @@ def test_lost_lives_that_are_no_ends_against_the_config_are_named(tiny_log):
     )
 
 
+@pytest.mark.near_miss("lost_life_not_terminal")
 def test_a_last_life_that_ends_with_a_limit_is_a_near_miss_of_a_lost_end(tiny_log):
     episode = Played([1.0] * 6, lost_lives=(2, 6), terminated=False, truncated=True)
     store(tiny_log, [episode], terminal_on_life_loss=True)

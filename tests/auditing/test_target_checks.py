@@ -47,7 +47,13 @@ def test_a_mass_that_is_not_1_is_named(tiny_log, error, problem):
     assert problem in said(tiny_log, "projected_mass_error")
 
 
-@pytest.mark.parametrize(("factor", "fails"), [(0.99, False), (1.01, True)])
+@pytest.mark.parametrize(
+    ("factor", "fails"),
+    [
+        pytest.param(0.99, False, marks=pytest.mark.near_miss("projected_mass_error")),
+        (1.01, True),
+    ],
+)
 def test_the_mass_may_be_off_by_the_rounding_of_float32_a_near_miss(tiny_log, factor, fails):
     tiny_log.add_run("r1", CONFIG)
     learn(tiny_log, [100], mass_error=factor * (2 * 51 + 10) * 2.0**-24)
@@ -79,6 +85,7 @@ def test_a_value_outside_the_support_is_named(tiny_log, value):
     )
 
 
+@pytest.mark.near_miss("value_outside_support")
 def test_values_at_the_ends_of_the_support_and_nan_are_a_near_miss(tiny_log):
     tiny_log.add_run("r1", CONFIG)
     learn(tiny_log, [100, 104, 108], q_mean=[10.00001, -10.00001, float("nan")])
@@ -115,6 +122,7 @@ def test_copies_off_the_schedule_are_named(tiny_log, steps, problem):
     assert problem in said(tiny_log, "target_sync_off_schedule")
 
 
+@pytest.mark.near_miss("target_sync_off_schedule")
 @pytest.mark.parametrize(
     ("period", "sync"), [(1, 80), (4, 80), (4, 82), (7, 80), (80, 80), (100, 30)]
 )
@@ -130,6 +138,7 @@ def test_copies_with_the_next_update_are_a_near_miss_of_a_wrong_schedule(tiny_lo
     near_miss(tiny_log, "target_sync_off_schedule")
 
 
+@pytest.mark.near_miss("target_sync_off_schedule")
 def test_a_pause_between_two_processes_is_a_near_miss_of_a_late_copy(tiny_log):
     tiny_log.add_run("r1", CONFIG)
     copies(tiny_log, {160}, 4, last=200)
@@ -149,6 +158,7 @@ def test_an_update_before_learning_starts_is_named(tiny_log):
     )
 
 
+@pytest.mark.near_miss("update_before_learning_starts")
 def test_an_update_at_the_step_where_learning_starts_is_a_near_miss(tiny_log):
     tiny_log.add_run("r1", CONFIG)
     learn(tiny_log, [100, 104])
@@ -170,6 +180,7 @@ def test_a_wrong_replay_ratio_is_named(tiny_log, envs, steps, problem):
     assert problem.replace("does", "did") in said(tiny_log, "wrong_replay_ratio")
 
 
+@pytest.mark.near_miss("wrong_replay_ratio")
 @pytest.mark.parametrize("period", [1, 3, 4, 50])
 @pytest.mark.parametrize("envs", [1, 3, 16])
 def test_bursts_of_updates_are_a_near_miss_of_a_wrong_ratio(tiny_log, period, envs):

@@ -45,6 +45,7 @@ def test_a_step_that_resets_is_named_where_it_joins_two_episodes(tiny_log):
     )
 
 
+@pytest.mark.near_miss("window_across_episodes", "wrong_window_length")
 def test_a_window_that_ends_at_the_last_state_of_its_episode_is_a_near_miss(tiny_log):
     store(tiny_log, TWO)
     near_miss(tiny_log, "window_across_episodes")
@@ -61,6 +62,7 @@ def test_a_window_that_joins_two_environments_is_named_and_no_episode_is_blamed(
     near_miss(tiny_log, "window_across_episodes")
 
 
+@pytest.mark.near_miss("window_across_environments")
 def test_environments_that_take_turns_are_a_near_miss_of_mixing(tiny_log):
     store(tiny_log, [Played([1.0] * 4), Played([1.0] * 4, env_index=1)], num_envs=2)
     near_miss(tiny_log, "window_across_environments")
@@ -86,6 +88,7 @@ def test_a_window_of_the_wrong_length_is_named(tiny_log, change, problem):
     assert problem in said(tiny_log, "wrong_window_length")
 
 
+@pytest.mark.near_miss("wrong_window_length")
 @pytest.mark.parametrize(
     "episode",
     [
@@ -99,6 +102,7 @@ def test_a_window_cut_short_at_an_end_is_a_near_miss_of_a_wrong_length(tiny_log,
     near_miss(tiny_log, "wrong_window_length")
 
 
+@pytest.mark.near_miss("wrong_window_length")
 def test_a_truncation_that_a_trainer_does_not_mark_is_a_near_miss_of_a_wrong_length(tiny_log):
     episode = Played([1.0] * 5, terminated=False, truncated=True)
     store(tiny_log, [episode], changes={(0, step): {"truncated": None} for step in range(5)})
@@ -125,6 +129,7 @@ def test_a_wrong_discount_is_named(tiny_log, step, discount, problem):
     assert problem in said(tiny_log, "wrong_window_discount")
 
 
+@pytest.mark.near_miss("wrong_window_discount")
 def test_the_discount_0_of_a_terminated_window_is_a_near_miss(tiny_log):
     store(tiny_log, TWO, changes={(0, 3): {"discount": 0.0}})
     near_miss(tiny_log, "wrong_window_discount")
@@ -169,6 +174,7 @@ def test_a_wrong_reward_is_named(tiny_log, raw, learned, clip, problem):
     assert problem in said(tiny_log, "wrong_clipped_reward")
 
 
+@pytest.mark.near_miss("wrong_clipped_reward")
 @pytest.mark.parametrize(("clip", "raw"), [(0.0, 255.0), (1.0, -4.0), (0.3, 0.7), (0.0, 0.1)])
 def test_rewards_at_the_bound_and_large_ones_are_a_near_miss(tiny_log, clip, raw):
     store(tiny_log, [Played([raw, 0.0, -raw])], reward_clip=clip)
@@ -208,6 +214,7 @@ def test_a_sum_where_no_reward_was_given_is_wrong(tiny_log):
     assert "whose discounted sum is 0" in said(tiny_log, "wrong_reward_sum")
 
 
+@pytest.mark.near_miss("wrong_reward_sum")
 def test_rewards_after_a_lost_life_are_a_near_miss_of_a_sum_cut_short(tiny_log):
     """The window ends with the life, and the game pays again in the very next step."""
     episode = Played([0.0, 1.0, 1.0, 1.0, 1.0], lost_lives=(2,))
@@ -215,6 +222,7 @@ def test_rewards_after_a_lost_life_are_a_near_miss_of_a_sum_cut_short(tiny_log):
     near_miss(tiny_log, "wrong_reward_sum")
 
 
+@pytest.mark.near_miss("wrong_reward_sum")
 def test_windows_whose_last_steps_are_not_stored_yet_are_a_near_miss(tiny_log):
     """A run that was stopped: the rewards of the last windows are in no transition."""
     store(tiny_log, [Played([1.0] * 6, open=True)])
