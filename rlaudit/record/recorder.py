@@ -90,7 +90,8 @@ class Recorder:
         RunExistsError: the run id is in the log and ``resume`` is not given.
         DatabaseError: the file is no log of this version, or cannot be written. A file that
             others hold past ``wait`` is no error: the run begins in the spool.
-        UsageError: ``run`` holds something else than JSON where the log has JSON.
+        UsageError: ``run`` holds something else than JSON where the log has JSON, or another
+            process works on the run that is to be resumed.
 
     """
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 from rlaudit.config import config_hash
 from rlaudit.errors import DatabaseError, DatabaseLockedError, DatabaseWriteError, RunExistsError
 from rlaudit.record.ledger import ROW_TABLES, Ledger
-from rlaudit.store import batches, open_for_writing, spool
+from rlaudit.store import batches, open_for_writing, refuse_if_running, spool
 from rlaudit.store.failures import error_of
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ class RunWriter:
     def start(self) -> None:
         """Store the run and its segment.
 
-        Raises :class:`RunExistsError` if the run id is in the log already, and what
+        Raises :class:`RunExistsError` if the run id is in the log already, :class:`UsageError` if
+        the run is to be resumed and another process works on it, and what
         :func:`open_for_writing` raises, except that a held file means spooling.
         """
         try:
@@ -242,6 +243,10 @@ class RunWriter:
             raise RunExistsError(
                 f"{self.path} has a run {run_id!r} already", hint="choose another run id"
             )
+        if exists:
+            # Looked at where no one else can write: of two processes that resume the run at once,
+            # the second finds the first.
+            refuse_if_running(con, run_id)
         self._ordinal = spool.next_ordinal(con, run_id)
         if not exists:
             batches.insert(con, "raw.runs", self._run_rows())

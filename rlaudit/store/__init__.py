@@ -10,7 +10,14 @@ from __future__ import annotations
 from rlaudit.store.connect import Patience, attach_for_reading, open_for_writing
 from rlaudit.store.failures import error_of
 from rlaudit.store.log import Log, open_for_reading
-from rlaudit.store.runs import RunState, RunSummary, list_runs, pid_alive, run_state
+from rlaudit.store.runs import (
+    RunState,
+    RunSummary,
+    list_runs,
+    pid_alive,
+    refuse_if_running,
+    run_state,
+)
 from rlaudit.store.schema import SCHEMA_VERSION, TABLES, Layout, current_name, table_columns
 
 __all__ = [
@@ -28,6 +35,7 @@ __all__ = [
     "open_for_reading",
     "open_for_writing",
     "pid_alive",
+    "refuse_if_running",
     "run_state",
     "table_columns",
 ]

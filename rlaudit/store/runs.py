@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from rlaudit.errors import UsageError
 from rlaudit.sqlfiles import read_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from duckdb import DuckDBPyConnection
 
     from rlaudit.store.log import Log
 
@@ -76,6 +79,23 @@ def run_state(
     if segment_row["host"] == this_host and pid_alive(segment_row["pid"]) is False:
         return "dead"
     return "running"
+
+
+def refuse_if_running(con: DuckDBPyConnection, run_id: str) -> None:
+    """Raise :class:`UsageError` if a process is at work on a run, as far as the log can tell."""
+    columns = ("state", "heartbeat_at", "host", "pid")
+    rows = con.execute(
+        f"SELECT {', '.join(columns)} FROM raw.segments WHERE run_id = ?",  # noqa: S608 - columns named above
+        [run_id],
+    ).fetchall()
+    now, host = datetime.now(UTC).replace(tzinfo=None), socket.gethostname()
+    for row in rows:
+        segment = dict(zip(columns, row, strict=True))
+        if run_state(segment, now, host, pid_alive) == "running":
+            raise UsageError(
+                f"run {run_id!r} is still running in process {segment['pid']} on {segment['host']}",
+                hint="wait until it ends; a process that was killed counts as gone after a minute",
+            )
 
 
 def pid_alive(pid: int) -> bool | None:

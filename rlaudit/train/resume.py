@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import socket
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rlaudit.config import build, config_hash
 from rlaudit.errors import CheckpointError, UsageError, did_you_mean
-from rlaudit.store import open_for_reading, pid_alive, run_state
+from rlaudit.store import open_for_reading, refuse_if_running
 from rlaudit.train.checkpoint import Plan, default_folder, load, newest
 from rlaudit.train.run import conduct
 
@@ -85,27 +83,15 @@ def _refuse_unfit(run_id: str, db: Path, origin: Origin) -> None:
         if not runs:
             known = [str(row[0]) for row in log.con.sql("SELECT run_id FROM raw.runs").fetchall()]
             raise UsageError(f"{db} has no run {run_id!r}", hint=did_you_mean(run_id, known))
-        columns = ("segment_id", "state", "heartbeat_at", "host", "pid")
-        segments = [
-            dict(zip(columns, row, strict=True))
-            for row in log.con.execute(
-                f"SELECT {', '.join(columns)} FROM raw.segments WHERE run_id = ? ORDER BY ordinal",  # noqa: S608 - columns named above
-                [run_id],
-            ).fetchall()
-        ]
+        refuse_if_running(log.con, run_id)
+        segments = log.con.execute(
+            "SELECT segment_id, state FROM raw.segments WHERE run_id = ? ORDER BY ordinal", [run_id]
+        ).fetchall()
     config, seed = runs[0]
     mine = json.loads(origin.config)
     if config_hash(config) != config_hash(origin.config) or seed != mine["seed"]:
         raise CheckpointError(f"the checkpoint has other settings than run {run_id!r} in {db}")
-    if origin.segment_id not in {segment["segment_id"] for segment in segments}:
+    if origin.segment_id not in {segment_id for segment_id, _ in segments}:
         raise CheckpointError(f"the checkpoint is of another log than {db}")
-    last = segments[-1]
-    now = datetime.now(UTC).replace(tzinfo=None)
-    state = run_state(last, now, socket.gethostname(), pid_alive)
-    if state == "finished":
+    if segments[-1][1] == "finished":
         raise UsageError(f"run {run_id!r} is finished; there is nothing to resume")
-    if state == "running":
-        raise UsageError(
-            f"run {run_id!r} is still running in process {last['pid']} on {last['host']}",
-            hint="wait until it ends; a process that was killed counts as gone after a minute",
-        )

@@ -280,6 +280,34 @@ def test_a_run_that_is_finished_or_unknown_or_alive_is_not_resumed(db, tmp_path)
         resume_training("r", db)
 
 
+def test_of_two_processes_that_resume_a_run_at_once_the_second_is_refused(db, monkeypatch):
+    interrupted(db)
+    restore = run_module.restore
+
+    def meanwhile(loop, checkpoint):
+        restore(loop, checkpoint)
+        monkeypatch.setattr(run_module, "restore", restore)
+        with open_for_writing(db) as con:
+            con.execute(
+                """
+                INSERT INTO raw.segments
+                SELECT * REPLACE (
+                    'other' AS segment_id, 1 AS ordinal, segment_id AS resumed_from,
+                    'running' AS state, now() AT TIME ZONE 'UTC' AS heartbeat_at, 1 AS pid
+                )
+                FROM raw.segments
+                """
+            )
+
+    monkeypatch.setattr(run_module, "restore", meanwhile)
+    with pytest.raises(UsageError, match="run 'r' is still running in process 1 on"):
+        resume_training("r", db)
+    assert rows_of(db, "SELECT segment_id = 'other' FROM segments ORDER BY ordinal") == [
+        (False,),
+        (True,),
+    ]
+
+
 def test_a_checkpoint_of_another_log_is_refused(db, tmp_path):
     interrupted(db)
     for settings, message in (({}, "of another log"), ({"seed": 9}, "other settings")):
