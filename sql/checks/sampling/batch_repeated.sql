@@ -29,14 +29,28 @@ WITH batches AS (
     WHERE (b.update_id > cut.last_update_id) IS NOT TRUE
     GROUP BY b.run_id, b.update_id
 ),
-compared AS (
+repeated AS (
+    SELECT run_id, update_id, draws, lag(update_id) OVER run AS update_before
+    FROM batches
+    WINDOW run AS (PARTITION BY run_id ORDER BY update_id)
+    QUALIFY fingerprint = lag(fingerprint) OVER run
+),
+-- Only for the few batches that agree: the chance of each of their draws.
+chances AS (
     SELECT
-        b.*,
-        u.buffer_size,
-        u.priority_total,
-        lag(b.fingerprint) OVER run AS fingerprint_before,
-        lag(b.update_id) OVER run AS update_before
-    FROM batches AS b
+        r.run_id,
+        r.update_id,
+        r.update_before,
+        r.draws,
+        sum(ln(least(1, CASE
+            WHEN s.priority IS NULL OR (settings.config ->> '$.sampling') = 'uniform'
+            THEN 1 / u.buffer_size
+            WHEN (settings.config ->> '$.sampling') = 'independent'
+            THEN s.priority / u.priority_total
+            ELSE r.draws * s.priority / u.priority_total
+        END))) AS log_chance
+    FROM repeated AS r
+    JOIN samples AS s USING (run_id, update_id)
     JOIN (
         SELECT
             run_id,
@@ -46,28 +60,8 @@ compared AS (
         FROM updates
         GROUP BY ALL
     ) AS u USING (run_id, update_id)
-    WINDOW run AS (PARTITION BY b.run_id ORDER BY b.update_id)
-),
--- Only for the few batches that agree: the chance of each of their draws.
-chances AS (
-    SELECT
-        c.run_id,
-        c.update_id,
-        c.update_before,
-        c.draws,
-        sum(ln(least(1, CASE
-            WHEN s.priority IS NULL OR (settings.config ->> '$.sampling') = 'uniform'
-            THEN 1 / c.buffer_size
-            WHEN (settings.config ->> '$.sampling') = 'independent'
-            THEN s.priority / c.priority_total
-            ELSE c.draws * s.priority / c.priority_total
-        END))) AS log_chance
-    FROM compared AS c
-    JOIN samples AS s USING (run_id, update_id)
     LEFT JOIN shared.run_settings AS settings USING (run_id)
-    WHERE c.fingerprint = c.fingerprint_before
-        AND c.buffer_size > 0
-        AND (s.priority > 0 OR s.priority IS NULL)
+    WHERE u.buffer_size > 0 AND (s.priority > 0 OR s.priority IS NULL)
     GROUP BY ALL
 )
 SELECT run_id, update_id, update_before, draws
