@@ -29,9 +29,7 @@ def script_of(
     only = "" if every_run else f"WHERE run_id IS NOT DISTINCT FROM {literal(run)}\n"
     lines = [f"-- {check.name}: {check.title}"]
     if spooled:
-        lines.append(
-            "-- Some rows are in the spool: rlaudit sql sees them, a shell does not."
-        )
+        lines.append("-- Some rows are in the spool: rlaudit sql sees them, a shell does not.")
     lines += [
         f"SET VARIABLE {param.name} = CAST({literal(param.default)} AS {param.type});"
         for param in check.params
@@ -43,7 +41,7 @@ def script_of(
         if file.error is not None:
             raise file.error
         lines += [
-            f"CREATE OR REPLACE TABLE shared.{file.name} AS",
+            f"CREATE OR REPLACE {file.kind} shared.{file.name} AS",
             "SELECT * FROM (",
             statement_of(file.sql),
             ")",

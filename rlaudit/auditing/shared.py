@@ -52,19 +52,22 @@ class SharedTables:
         """Drop the tables that none of ``checks`` needs, to have their memory back."""
         needed = {file.name for check in checks for file in tables_needed(check, self._files)}
         for name in self._built - needed:
-            self._con.execute(f'DROP TABLE shared."{name}"')
+            self._con.execute(f'DROP {self._files[name].kind} shared."{name}"')
         self._built &= needed
 
     def _create(self, file: SharedFile) -> None:
         if file.error is not None:
             raise file.error
         verify_statement(file, self._con)
-        only = "" if self._run is None else "WHERE run_id = ?"
+        view = f'VIEW shared."{file.name}"' if file.is_view else "TEMP VIEW current_shared"
         try:
             self._con.execute("CREATE SCHEMA IF NOT EXISTS shared")
-            self._con.execute(f"CREATE OR REPLACE TEMP VIEW current_shared AS {file.sql}")
+            self._con.execute(f"CREATE OR REPLACE {view} AS {file.sql}")
         except duckdb.Error as error:
             raise file_error(file.path, error, binding=True) from error
+        if file.is_view:
+            return
+        only = "" if self._run is None else "WHERE run_id = ?"
         try:
             self._con.execute(
                 f'CREATE OR REPLACE TABLE shared."{file.name}" AS FROM current_shared {only}',

@@ -61,7 +61,7 @@ def load_shared(folder: Path | None = None) -> dict[str, SharedFile]:
         try:
             found[path.stem] = parse_shared(read_text(path), path)
         except SqlFileError as error:
-            found[path.stem] = SharedFile(path.stem, "", (), (), path, "", error)
+            found[path.stem] = SharedFile(path.stem, "", (), (), path, "", error=error)
     ordered: dict[str, SharedFile] = {}
     for file in list(found.values()):
         try:

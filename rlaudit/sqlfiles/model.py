@@ -57,7 +57,8 @@ class Requirement:
 class SharedFile:
     """A table that several checks need: one SELECT, built once an audit in schema ``shared``.
 
-    ``error`` is why a file cannot be used; then only ``name`` and ``path`` say something.
+    ``is_view`` says that its rows are not kept, but worked out wherever they are read. ``error`` is
+    why a file cannot be used; then only ``name`` and ``path`` say something.
     """
 
     name: str
@@ -66,7 +67,13 @@ class SharedFile:
     needs: tuple[str, ...]
     path: Path
     sql: str
+    is_view: bool = False
     error: SqlFileError | None = None
+
+    @property
+    def kind(self) -> str:
+        """What is created of it, in the words of SQL."""
+        return "VIEW" if self.is_view else "TABLE"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,8 @@ greater id can be judged without the older ones) and ``cites`` (papers, bug repo
 confirmed and how). All three are optional. A check that draws on chance has a parameter ``alpha``,
 the chance it may fail a healthy run with, and states ``threshold`` and ``false_alarms``.
 
-A shared file has name, title and reads, and optionally needs.
+A shared file has name, title and reads, and optionally needs and ``kind: view``: nothing is kept of
+a view, and each file that reads it does its work again.
 """
 
 from __future__ import annotations
@@ -121,7 +122,10 @@ def parse_check(text: str, path: Path) -> CheckFile:
 
 def parse_shared(text: str, path: Path) -> SharedFile:
     """Return the shared table that ``text``, the contents of ``path``, describes."""
-    header = parse_header(text, path, required=_SHARED_REQUIRED, optional=("needs",))
+    header = parse_header(text, path, required=_SHARED_REQUIRED, optional=("needs", "kind"))
+    kind = header.values.get("kind", "view")
+    if kind != "view":
+        raise header.fail("kind", f"kind is {kind!r}", hint="write view, or leave it out")
     return SharedFile(
         name=_name(header, path),
         title=header.values["title"],
@@ -129,6 +133,7 @@ def parse_shared(text: str, path: Path) -> SharedFile:
         needs=header.items("needs"),
         path=path,
         sql=text,
+        is_view="kind" in header.values,
     )
 
 

@@ -1,7 +1,7 @@
 -- name: draw_groups
 -- title: Draws and write-backs by priority, and by when a transition was stored and drawn
 -- reads: samples, updates
--- needs: update_clock, batch_repeats
+-- needs: update_clock, draws
 
 -- Two groupings from one pass. by_priority: buckets of half a power of two, of the priority that
 -- was drawn (old_bucket) and that was written (new_bucket). by age: the eighth in which the update
@@ -13,7 +13,7 @@
 WITH draws AS (
     SELECT
         s.run_id,
-        (s.batch_index < r.last_position) IS NOT TRUE AS is_last,
+        s.is_last,
         s.priority::DOUBLE AS priority,
         s.priority_new::DOUBLE AS priority_new,
         CASE WHEN s.priority > 0 THEN try_cast(floor(2 * log2(s.priority)) AS INTEGER) END
@@ -24,13 +24,8 @@ WITH draws AS (
         (s.transition_id - c.first_id) // c.block AS cohort,
         c.clock,
         least(c.priority_total / nullif(c.buffer_size * s.priority::DOUBLE, 0), 5) AS inverse
-    FROM samples AS s
+    FROM shared.draws AS s
     JOIN shared.update_clock AS c USING (run_id, update_id)
-    LEFT JOIN shared.batch_repeats AS r
-        ON r.run_id = s.run_id
-        AND r.update_id = s.update_id
-        AND r.transition_id = s.transition_id
-        AND r.segment_id IS NOT DISTINCT FROM s.segment_id
     WHERE isfinite(s.priority)
 )
 SELECT

@@ -1,7 +1,7 @@
 -- name: priority_ledger
 -- title: The sum of all priorities before each update, as the writes in the log add up to
 -- reads: samples, transitions, updates
--- needs: update_clock, transition_lives, batch_repeats
+-- needs: update_clock, transition_lives, draws
 
 -- mass holds what the insertions, write-backs and evictions before an update leave, known how many
 -- of the transitions in the buffer the log has; entered is what was inserted since the update
@@ -22,19 +22,11 @@ WITH written AS (
         sum(s.gain) FILTER (s.slot < c.span * 3 // 4) AS gain_3
     FROM (
         SELECT
-            s.run_id,
-            s.update_id,
-            s.slot,
-            CASE
-                WHEN (s.batch_index < r.last_position) IS NOT TRUE
-                THEN s.priority_new::DOUBLE - s.priority
-            END AS gain
-        FROM samples AS s
-        LEFT JOIN shared.batch_repeats AS r
-            ON r.run_id = s.run_id
-            AND r.update_id = s.update_id
-            AND r.transition_id = s.transition_id
-            AND r.segment_id IS NOT DISTINCT FROM s.segment_id
+            run_id,
+            update_id,
+            slot,
+            CASE WHEN is_last THEN priority_new::DOUBLE - priority END AS gain
+        FROM shared.draws
     ) AS s
     JOIN shared.update_clock AS c USING (run_id, update_id)
     GROUP BY s.run_id, s.update_id

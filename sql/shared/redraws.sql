@@ -1,7 +1,7 @@
 -- name: redraws
 -- title: Draws within 200 updates of a write-back, for runs without a transitions table
 -- reads: samples, updates
--- needs: update_clock, batch_repeats
+-- needs: update_clock, draws
 
 -- Each write-back is followed to the transition's next replay or for 200 updates, whichever comes
 -- first. Only transitions that are still in the buffer 200 updates later are followed: whether they
@@ -31,15 +31,10 @@ draws AS (
         c.clock_later,
         c.oldest_later,
         s.priority_new::DOUBLE AS priority,
-        coalesce(r.draws, 1) AS draws
-    FROM samples AS s
+        s.copies AS draws
+    FROM shared.draws AS s
     JOIN clock AS c USING (run_id, update_id)
-    LEFT JOIN shared.batch_repeats AS r
-        ON r.run_id = s.run_id
-        AND r.update_id = s.update_id
-        AND r.transition_id = s.transition_id
-        AND r.segment_id IS NOT DISTINCT FROM s.segment_id
-    WHERE (s.batch_index < r.last_position) IS NOT TRUE
+    WHERE s.is_last
 ),
 followed AS (
     SELECT

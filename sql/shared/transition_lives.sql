@@ -1,7 +1,7 @@
 -- name: transition_lives
 -- title: From which update to which each transition could be drawn, and how it was
 -- reads: transitions, samples, updates
--- needs: update_clock, batch_repeats
+-- needs: update_clock, batch_repeats, draws
 
 -- Only transitions that some update could draw. The priority at the end of a life is the one it
 -- began with and all changes since, which is exact: the sums are float64 and the priorities
@@ -73,15 +73,7 @@ drawn AS (
         min(c.clock_before) AS replay_clock_before,
         sum(s.priority_new::DOUBLE - s.priority) FILTER (is_last) AS gain,
         sum((s.priority::DOUBLE - s.priority_new) * c.clock) FILTER (is_last) AS moment
-    FROM (
-        SELECT s.*, (s.batch_index < r.last_position) IS NOT TRUE AS is_last
-        FROM samples AS s
-        LEFT JOIN shared.batch_repeats AS r
-            ON r.run_id = s.run_id
-            AND r.update_id = s.update_id
-            AND r.transition_id = s.transition_id
-            AND r.segment_id IS NOT DISTINCT FROM s.segment_id
-    ) AS s
+    FROM shared.draws AS s
     JOIN shared.update_clock AS c USING (run_id, update_id)
     GROUP BY s.run_id, s.transition_id
 ),

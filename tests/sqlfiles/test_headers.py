@@ -131,6 +131,10 @@ def test_a_diagnosis_must_be_filled_from_columns_of_the_result():
 
 def test_a_shared_table_has_a_header_of_its_own():
     text = "-- name: clock\n-- title: Time\n-- reads: raw.updates\n\nSELECT 1 AS run_id\n"
-    assert parse_shared(text, Path("clock.sql")).reads == ("raw.updates",)
+    table = parse_shared(text, Path("clock.sql"))
+    assert (table.reads, table.kind) == (("raw.updates",), "TABLE")
+    assert parse_shared("-- kind: view\n" + text, Path("clock.sql")).kind == "VIEW"
+    with pytest.raises(SqlFileError, match=r"clock\.sql:1: kind is 'table'"):
+        parse_shared("-- kind: table\n" + text, Path("clock.sql"))
     with pytest.raises(SqlFileError, match=r":1: unknown key 'severity'"):
         parse_shared("-- severity: error\n" + text, Path("clock.sql"))
