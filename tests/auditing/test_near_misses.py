@@ -36,3 +36,8 @@ def test_every_check_has_one():
 def test_whoever_is_called_one_says_of_which_check():
     unmarked = {name for name, test in TESTS.items() if not named_checks(test)}
     assert not {name for name in unmarked if "near_miss" in name}
+
+
+def test_the_readme_counts_them():
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert f"runs all {sum(bool(named_checks(test)) for test in TESTS.values())} of them" in text

@@ -217,6 +217,16 @@ def test_near_miss_of_a_memory_wide_normaliser_the_config_says_so(tiny_log):
     assert passes(tiny_log, "wrong_final_weight")
 
 
+@pytest.mark.near_miss("wrong_final_weight")
+def test_near_miss_of_another_normaliser_the_largest_weight_is_not_logged(tiny_log):
+    run = PrioritizedRun()
+    largest = max(run.batch(9), key=lambda row: row["weight"])
+    assert largest["weight"] == 1.0
+    run.samples.remove(largest)
+    run.write(tiny_log)
+    assert passes(tiny_log, "wrong_final_weight")
+
+
 @pytest.mark.parametrize(("factor", "fails"), [(35, False), (60, True)])
 def test_a_final_weight_may_be_off_by_what_float32_loses(tiny_log, factor, fails):
     """u (41 + 8 beta) is 45 u where all raw weights are 1 and beta 0.5."""

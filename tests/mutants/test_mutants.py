@@ -9,7 +9,7 @@ from multiprocessing import get_context
 import pytest
 from bugs import BUGS
 from mutant_table import written_rows
-from verdicts import CONTROL, load_mutants, problems_of, problems_of_control, run_mutant
+from verdicts import CONTROL, FOLDER, load_mutants, problems_of, problems_of_control, run_mutant
 
 from rlaudit.sqlfiles import load_checks
 
@@ -59,6 +59,13 @@ def test_headers_name_checks_that_exist():
         assert {mutant.flagged_by, *mutant.may_fail} <= known, name
         assert mutant.diagnosis, name
         assert mutant.about, name
+
+
+def test_the_readme_counts_mutants_bugs_and_checks():
+    text = " ".join((FOLDER.parents[1] / "README.md").read_text(encoding="utf-8").split())
+    assert f"puts {len(MUTANTS)} bugs into the code" in text
+    assert f"all {len(BUGS)} kinds that we know reports of" in text
+    assert f"for each of the {len(load_checks())} checks" in text
 
 
 def test_the_table_names_every_mutant_and_its_check():

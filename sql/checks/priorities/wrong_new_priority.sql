@@ -84,6 +84,15 @@ explained AS (
                 },
                 {'value': floor(example.expected), 'cause': 'it is kept as a whole number'},
                 {'value': round(example.expected), 'cause': 'it is kept as a whole number'},
+                {'value': ceil(example.expected), 'cause': 'it is kept as a whole number'},
+                {
+                    'value': pow(greatest(example.td_error, 0) + example.epsilon, example.alpha),
+                    'cause': 'a negative error counts as 0'
+                },
+                {
+                    'value': pow(greatest(example.td_error + example.epsilon, 0), example.alpha),
+                    'cause': 'a negative error counts as 0'
+                },
                 {
                     'value': pow(least(example.size, 1) + example.epsilon, example.alpha),
                     'cause': 'the error is clipped to 1'

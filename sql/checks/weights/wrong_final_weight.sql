@@ -9,6 +9,7 @@
 -- diagnosis: update {update_id}: {what}; {cause} ({found} updates)
 -- why: weights are scaled so that the largest is 1 and they only ever make steps smaller. Another
 --     normaliser is another learning rate, and one that changes from batch to batch.
+-- assumes: a batch of which rows are missing may lack the one with the largest weight.
 -- threshold: u (41 + 8 beta + 6 abs(ln w)) of the value, u = 2^-24, w the raw weight farthest from
 --     1: a float32 quotient of two float32 powers. The largest seen in a sound run is 20 u.
 -- incremental: update_id
@@ -29,6 +30,7 @@ judged AS (
         b.segment_id,
         b.update_id,
         b.draws,
+        b.draws = coalesce(b.batch_size, b.draws) AS whole,
         b.smallest_weight::DOUBLE AS smallest_weight,
         b.largest_weight::DOUBLE AS largest_weight,
         b.largest_raw::DOUBLE AS largest_raw,
@@ -68,10 +70,10 @@ flagged AS (
             WHEN (largest_weight <= 1 + tolerance) IS FALSE
                 THEN 'the largest weight is ' || format('{:.4g}', largest_weight)
                     || ', above 1'
-            WHEN normaliser = 'batch' AND (abs(largest_weight - 1) <= tolerance) IS FALSE
+            WHEN whole AND normaliser = 'batch' AND (abs(largest_weight - 1) <= tolerance) IS FALSE
                 THEN 'the largest weight of the batch is ' || format('{:.4g}', largest_weight)
                     || ', where the batch''s own largest is to make it 1'
-            WHEN normaliser = 'batch'
+            WHEN whole AND normaliser = 'batch'
                 AND (abs(largest_divisor - largest_raw) <= tolerance * largest_raw) IS FALSE
                 THEN 'raw weights are divided by ' || format('{:.4g}', largest_divisor)
                     || ', where the largest of the batch is ' || format('{:.4g}', largest_raw)
