@@ -113,7 +113,12 @@ def compare_groups(
         probability_of_improvement(x, y),
         probability_interval(x, y, rng),
         RESAMPLES,
-        (*_warnings(a, measure), *_warnings(b, measure), *_unequal(first, second)),
+        (
+            *_environments([*a[1], *b[1]]),
+            *_warnings(a, measure),
+            *_warnings(b, measure),
+            *_unequal(first, second),
+        ),
     )
 
 
@@ -170,6 +175,12 @@ def _warnings(group: tuple[str, Sequence[Curve]], measure: Measure) -> list[str]
         for curve in short
     ]
     return found
+
+
+def _environments(curves: Sequence[Curve]) -> Iterator[str]:
+    names = sorted({curve.env_id for curve in curves})
+    if len(names) > 1:
+        yield f"the runs are of different environments: {', '.join(names)}"
 
 
 def _unequal(a: FinalGroup, b: FinalGroup) -> Iterator[str]:

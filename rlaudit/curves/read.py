@@ -94,7 +94,7 @@ def read_curves(
         else:
             curves.append(_curve(run, points, wish.by))
     if not curves:
-        raise UsageError(f"nothing can be drawn: {notes[-1]}")
+        raise UsageError("nothing can be drawn: " + _why_nothing(runs, wish, window, notes))
     measure = Measure(phase, window, wish.lives and phase == "train", wish.clipped)
     return curves, measure, notes
 
@@ -217,6 +217,15 @@ def _problem(
     if any(point[_X[wish.by]] is None for point in points):
         return f"its episodes have no {'times' if wish.by == 'hours' else 'steps'}"
     return ""
+
+
+def _why_nothing(runs: Sequence[_Run], wish: Wish, window: int, notes: Sequence[str]) -> str:
+    longest = max(run.has(wish, "train") for run in runs)
+    if wish.by == "episodes" and longest < window:
+        return (
+            f"no run has {window} {_episode(wish, 'train')}s, the longest has {longest} (--window)"
+        )
+    return notes[-1]
 
 
 def _curve(run: _Run, points: Sequence[Mapping[str, Any]], by: Axis) -> Curve:

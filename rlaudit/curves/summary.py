@@ -90,13 +90,17 @@ def summarise(
 
     """
     notes: list[str] = []
+    environments = sorted({curve.env_id for curves in groups.values() for curve in curves})
+    if len(environments) > 1 and not measure.normalised:
+        notes.append(f"returns of different environments share one axis: {', '.join(environments)}")
     rng = np.random.default_rng(seed)
     drawn = []
     for name, curves in groups.items():
         notes += _not_finite(name, curves)
         points = _points(name, curves, ended, notes)
-        if len(points):
-            drawn.append(_summary(name, curves, points, statistic, ended=ended, rng=rng))
+        group = _summary(name, curves, points, statistic, ended=ended, rng=rng)
+        if np.isfinite(group.centre).any():
+            drawn.append(group)
     if not drawn:
         raise UsageError("nothing can be drawn: " + "; ".join(notes or ["there are no runs"]))
     return CurvePlot(by, measure, statistic, tuple(drawn), tuple(notes), title, caption)

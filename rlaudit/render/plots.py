@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rlaudit.render.extras import require
 from rlaudit.render.summary import count
+from rlaudit.render.values import printable
 
 if TYPE_CHECKING:
     from altair import LayerChart
@@ -32,7 +33,7 @@ _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 1], [1, 4])
 _WIDTH, _HEIGHT = 640, 360
 _PIXELS_PER_UNIT = 2
 # With fewer points than this each is marked: what lies between is a line and no measurement.
-_FEW_POINTS = 25
+FEW_POINTS = 25
 _LONGEST_LABEL_PIXELS = 560
 _LIGHT = {
     "background": "white",
@@ -105,7 +106,10 @@ def chart(plot: CurvePlot) -> LayerChart:
         .encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour)
     )
     title = alt.TitleParams(
-        plot.title or y_title(plot), subtitle=_subtitle(plot), anchor="start", fontSize=15
+        printable(plot.title) or y_title(plot),
+        subtitle=_subtitle(plot),
+        anchor="start",
+        fontSize=15,
     )
     return alt.LayerChart(
         layer=[band, bars, line, points], width=_WIDTH, height=_HEIGHT, title=title
@@ -127,11 +131,15 @@ def y_title(plot: CurvePlot) -> str:
 
 
 def label(group: GroupCurve) -> str:
-    """Return the name of a group with its number of seeds."""
+    """Return the name of a group with its number of seeds.
+
+    Control characters, which end the program in vl-convert, are escapes.
+    """
+    name = printable(group.name)
     least, most = int(group.count.min()), int(group.count.max())
     if least < most:
-        return f"{group.name} ({most} to {least} seeds)"
-    return f"{group.name} ({count(most, 'seed')})"
+        return f"{name} ({most} to {least} seeds)"
+    return f"{name} ({count(most, 'seed')})"
 
 
 def what_is_shown(plot: CurvePlot) -> str:
@@ -143,7 +151,7 @@ def what_is_shown(plot: CurvePlot) -> str:
 
 
 def _subtitle(plot: CurvePlot) -> list[str]:
-    return [what_is_shown(plot), *([plot.caption] if plot.caption else [])]
+    return [what_is_shown(plot), *([printable(plot.caption)] if plot.caption else [])]
 
 
 def _rows(plot: CurvePlot, labels: list[str]) -> list[dict[str, Any]]:
@@ -154,7 +162,7 @@ def _rows(plot: CurvePlot, labels: list[str]) -> list[dict[str, Any]]:
             "centre": _number(centre),
             "low": _number(low),
             "high": _number(high),
-            "marked": len(group.x) < _FEW_POINTS and math.isfinite(centre),
+            "marked": len(group.x) < FEW_POINTS and math.isfinite(centre),
             "single": len(group.x) == 1 and math.isfinite(low),
         }
         for name, group in zip(labels, plot.groups, strict=True)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from rlaudit.render.extras import require
-from rlaudit.render.plots import label, what_is_shown, x_title, y_title
+from rlaudit.render.plots import FEW_POINTS, label, what_is_shown, x_title, y_title
 from rlaudit.render.terminal import console_for, plain_table, print_line
-from rlaudit.render.values import human, printable
+from rlaudit.render.values import human
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,6 +30,7 @@ _COLUMNS_PER_MARK, _ROWS_PER_MARK = 10, 3
 _MARKERS = "ox+*#@%&="
 _AXIS = 13
 _DOTS = "⠤"
+_POINT = "•"
 _BLANK = "\u2800"
 # Names of the terminal's own colours, so that its theme sees to the contrast.
 _COLOURS = ("blue", "yellow", "magenta", "cyan", "green", "red")
@@ -50,23 +51,32 @@ def write_text_plot(stream: TextIO, plot: CurvePlot) -> None:
     print_line(console, what_is_shown(plot))
     if plot.caption:
         print_line(console, plot.caption)
-    markers = _markers(plot, stream)
-    for line in _canvas(plot, markers):
+    dots = _holds_dots(stream)
+    markers = _markers(plot, dots=dots)
+    for line in _canvas(plot, markers, dots=dots):
         console.print(Text.from_ansi(line), soft_wrap=True)
     print_line(console)
     _write_legend(console, plot, markers)
 
 
-def _markers(plot: CurvePlot, stream: TextIO) -> list[str]:
-    """Return the character that each group is drawn with; "" for plotille's dots."""
-    try:
-        _DOTS.encode(stream.encoding or "utf-8")
-    except (UnicodeError, LookupError):
+def _markers(plot: CurvePlot, *, dots: bool) -> list[str]:
+    """Return the character that each group is drawn with; "" for plotille's dots alone."""
+    if not dots:
         return [_MARKERS[i % len(_MARKERS)] for i in range(len(plot.groups))]
-    return ["", *(_MARKERS[i % len(_MARKERS)] for i in range(len(plot.groups) - 1))]
+    # The few points of a short curve would not be seen in its line.
+    first = _POINT if len(plot.groups[0].x) < FEW_POINTS else ""
+    return [first, *(_MARKERS[i % len(_MARKERS)] for i in range(len(plot.groups) - 1))]
 
 
-def _canvas(plot: CurvePlot, markers: Sequence[str]) -> Iterator[str]:
+def _holds_dots(stream: TextIO) -> bool:
+    try:
+        (_DOTS + _POINT).encode(stream.encoding or "utf-8")
+    except (UnicodeError, LookupError):
+        return False
+    return True
+
+
+def _canvas(plot: CurvePlot, markers: Sequence[str], *, dots: bool) -> Iterator[str]:
     """Give the lines of the plot, without those that hold nothing."""
     import plotille  # noqa: PLC0415 - an extra
 
@@ -91,7 +101,7 @@ def _canvas(plot: CurvePlot, markers: Sequence[str]) -> Iterator[str]:
                 lc=_COLOURS[number % len(_COLOURS)],
                 marker=marker or None,
                 # The lines between are drawn in dots.
-                interp="linear" if markers[0] == "" else None,
+                interp="linear" if dots else None,
             )
     *lines, axis, marks = figure.show().splitlines()
     yield from (line.replace(_BLANK, " ").rstrip() for line in lines)
@@ -151,7 +161,7 @@ def _write_legend(console: Console, plot: CurvePlot, markers: Sequence[str]) -> 
     for number, (group, marker) in enumerate(zip(plot.groups, markers, strict=True)):
         table.add_row(
             Text(marker or _DOTS * 2, style=_COLOURS[number % len(_COLOURS)]),
-            printable(label(group)),
+            Text(label(group)),
             f"{group.x[-1]:,.6g}",
             human(float(f"{group.centre[-1]:.4g}")),
             interval_text(group.low[-1], group.high[-1]),
