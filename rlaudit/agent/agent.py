@@ -130,7 +130,7 @@ class Agent:
             config, observation_shape, num_actions, generator=init, device=device
         ).requires_grad_(requires_grad=False)
         self._parameters = list(self.online.parameters())
-        self._target_parameters = list(self.target.parameters())
+        self._target_parameters: list[Tensor] = list(self.target.parameters())
         self.sync_target()
         self._loss = LOSSES[config.loss]
         self._support = torch.linspace(config.v_min, config.v_max, config.num_atoms).to(device)
@@ -201,7 +201,7 @@ class Agent:
     def sync_target(self) -> None:
         """Copy the online net's parameters to the target net; noise is not copied."""
         with torch.no_grad():
-            torch._foreach_copy_(self._target_parameters, self._parameters)  # noqa: SLF001 - as above
+            torch._foreach_copy_(self._target_parameters, list(self._parameters))
 
     def state(self) -> dict[str, Any]:
         """Return everything that learning goes on from, as ``torch.save`` can write it.

@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 # no command pays for the options of another.
 _COMMANDS = {
     "train": "rlaudit.cli.train:train",
+    "eval": "rlaudit.cli.eval:evaluate",
     "audit": "rlaudit.cli.audit:audit",
     "checks": "rlaudit.cli.checks:checks",
     "baseline": "rlaudit.cli.baseline:baseline",
+    "reproduce": "rlaudit.cli.reproduce:reproduce",
     "check-duplicates": "rlaudit.cli.duplicates:check_duplicates",
     "plot": "rlaudit.cli.plot:plot",
     "compare": "rlaudit.cli.compare:compare",

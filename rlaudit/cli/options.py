@@ -6,11 +6,13 @@ One option for each setting, so that help, ``--config`` files and the log share 
 from __future__ import annotations
 
 import inspect
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rlaudit.config import vocabulary
+from rlaudit.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +29,19 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     command.__signature__ = signature.replace(parameters=[*own, *settings])  # type: ignore[attr-defined] # functions have no declared signature
     command.__annotations__ = {p.name: p.annotation for p in (*own, *settings)}
     return command
+
+
+def require_train_extra() -> None:
+    """Refuse a command that trains where the packages for it are not installed.
+
+    Raises:
+        MissingExtraError: naming them.
+    """
+    missing = [name for name in ("torch", "gymnasium", "ale_py") if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f"training needs {', '.join(missing)}", hint="pip install 'rlaudit[train]'"
+        )
 
 
 def _parameter(setting: Setting) -> inspect.Parameter:

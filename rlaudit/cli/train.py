@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from rlaudit.cli.options import with_settings
+from rlaudit.cli.options import require_train_extra, with_settings
 from rlaudit.errors import (
     EXIT_CLEAN,
     EXIT_FAILED,
     EXIT_FINDINGS,
     EXIT_INTERRUPTED,
-    MissingExtraError,
     UsageError,
 )
 from rlaudit.presets import PRESETS, read_config_file, resolve, warnings_about
@@ -141,7 +139,7 @@ def _is_usual(context: typer.Context, name: str) -> bool:
 def _resolve(
     env: str, preset: str | None, from_file: dict[str, object], from_flags: dict[str, object]
 ) -> TrainConfig:
-    _require_train_extra()
+    require_train_extra()
     from rlaudit.envs import resolve_env
 
     found = resolve_env(env)
@@ -189,7 +187,7 @@ def _resume(
     run_id: str, db: Path, extras: _Extras, env: str | None, wanted: dict[str, object]
 ) -> int:
     """Resume a run, unless an option or a file asks for other settings than it has."""
-    _require_train_extra()
+    require_train_extra()
     from rlaudit.envs import resolve_env
     from rlaudit.train import resume_training
 
@@ -250,14 +248,6 @@ def _shown(
     if summary.state == "finished" and watcher.incomplete:
         return EXIT_FAILED
     return EXIT_FINDINGS if summary.state == "finished" and watcher.errors else code
-
-
-def _require_train_extra() -> None:
-    missing = [name for name in ("torch", "gymnasium", "ale_py") if find_spec(name) is None]
-    if missing:
-        raise MissingExtraError(
-            f"training needs {', '.join(missing)}", hint="pip install 'rlaudit[train]'"
-        )
 
 
 def _preset_list() -> str:

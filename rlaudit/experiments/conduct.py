@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context
-from typing import TYPE_CHECKING, Any
+from multiprocessing import get_context, parent_process
+from typing import TYPE_CHECKING
 
 from rlaudit.envs import resolve_env
-from rlaudit.errors import DatabaseError, RlauditError, UsageError
+from rlaudit.errors import EXIT_FAILED, DatabaseError, RlauditError, UsageError
 from rlaudit.experiments.plan import Planned, State
 from rlaudit.store import list_runs, open_for_reading
 from rlaudit.train import resume_training, run_training
@@ -24,6 +25,7 @@ from rlaudit.train.signals import stop_on_signal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from multiprocessing.queues import SimpleQueue
+    from multiprocessing.synchronize import Event
     from pathlib import Path
 
     from rlaudit.experiments.plan import Experiment
@@ -116,12 +118,12 @@ class _Conduct:
     def drive(self, jobs: int) -> State:
         context = get_context("spawn")
         reports: SimpleQueue[tuple[str, int]] = context.SimpleQueue()
+        stopping = context.Event()
         pool = ProcessPoolExecutor(
-            jobs, mp_context=context, initializer=_begin_worker, initargs=(reports, os.getpid())
+            jobs, mp_context=context, initializer=_begin_worker, initargs=(reports, stopping)
         )
         with stop_on_signal() as stop, _one_thread_each(), pool:
             left = {pool.submit(make_run, planned): planned for planned in self._wanted}
-            stopped = False
             while left:
                 self._on_state(self._state())
                 ended, _ = wait(left, _SECONDS_BETWEEN_REPORTS, return_when=FIRST_COMPLETED)
@@ -130,12 +132,10 @@ class _Conduct:
                     self._steps[name] = step
                 for future in ended:
                     self._end(left.pop(future), None if future.cancelled() else future.result())
-                if stop.is_set() and not stopped:
-                    stopped = True
+                if stop.is_set() and not stopping.is_set():
+                    stopping.set()
                     for future in left:
                         future.cancel()
-                    for worker in active_children():
-                        os.kill(worker.pid or 0, signal.SIGTERM)
         return self._state()
 
     def _end(self, planned: Planned, outcome: str | None) -> None:
@@ -173,26 +173,53 @@ def _one_thread_each() -> Iterator[None]:
             os.environ["OMP_NUM_THREADS"] = before
 
 
-_worker: dict[str, Any] = {}
+class _Worker:
+    """What a process of the pool knows."""
+
+    reports: SimpleQueue[tuple[str, int]]
+    stopping: Event
+    orphaned = threading.Event()
+    is_training = False
 
 
-def _begin_worker(reports: SimpleQueue[tuple[str, int]], parent: int) -> None:
-    # Ctrl-C in a terminal goes to the whole process group; here the parent passes it on, once, and
-    # a worker between two runs is ended by the pool.
+def _begin_worker(reports: SimpleQueue[tuple[str, int]], stopping: Event) -> None:
+    _Worker.reports, _Worker.stopping = reports, stopping
+    # Ctrl-C in a terminal goes to the whole process group, and the parent decides what it means.
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    _worker.update(reports=reports, parent=parent)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Wait for the command's end, which may be a kill: a pool's processes would wait for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+    _Worker.orphaned.set()
+    if not _Worker.is_training:
+        os._exit(EXIT_FAILED)
 
 
 def make_run(planned: Planned) -> str:
     """Make one run, or go on with it; return its state, or what went wrong."""
+    if _Worker.stopping.is_set():
+        return "interrupted"  # it was handed out before the stop, and had not begun
+    _Worker.is_training = True
+    outcome = _train(planned)
+    _Worker.is_training = False
+    if _Worker.orphaned.is_set():
+        os._exit(EXIT_FAILED)
+    return outcome
 
+
+def _train(planned: Planned) -> str:
     def report(progress: Progress) -> None:
-        _worker["reports"].put((_name(planned), progress.env_step))
-        if os.getppid() != _worker["parent"]:
-            os.kill(os.getpid(), signal.SIGTERM)  # the command was killed: no orphan trains on
+        if _Worker.orphaned.is_set() or _Worker.stopping.is_set():
+            signal.raise_signal(signal.SIGTERM)  # ends the run after the step under way
+        else:
+            _Worker.reports.put((_name(planned), progress.env_step))
 
     try:
         if run_folder(default_folder(planned.log), planned.run_id).exists():

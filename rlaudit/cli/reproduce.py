@@ -1,0 +1,132 @@
+"""``rlaudit reproduce``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rlaudit.cli.options import require_train_extra
+from rlaudit.cli.output import Output, destination, note, row_format
+from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_INTERRUPTED, UsageError, did_you_mean
+from rlaudit.experiments.catalogue import EXPERIMENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rlaudit.experiments.plan import Experiment
+
+_EPISODES = "episodes.duckdb"
+
+
+def reproduce(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="EXPERIMENT", help="Which one; without it, a list.")
+    ] = None,
+    *,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where its logs are, one for each run; named after the experiment if not given.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Runs of each variant; as published if not given.")
+    ] = None,
+    variant: Annotated[
+        list[str] | None, typer.Option(help="Only this variant; may be repeated.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Agent steps of each run, for another scale.")
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Runs at a time, of one thread each.")
+    ] = os.cpu_count() or 1,
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Train nothing, and report the runs that this log of episodes holds.",
+        ),
+    ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="table|json|jsonl|csv|markdown",
+            help="How to show the result.",
+            envvar="RLAUDIT_FORMAT",
+        ),
+    ] = None,
+    output: Output = None,
+) -> None:
+    """Run a published experiment again, and put its result beside the published one.
+
+    What is finished is kept: the same command goes on where it was stopped. The episodes of all
+    runs are gathered in DIR/episodes.duckdb, a log that every other command reads as well.
+    """
+    if name is None:
+        typer.echo(_listing())
+        return
+    if name not in EXPERIMENTS:
+        raise UsageError(f"unknown experiment {name!r}", hint=did_you_mean(name, EXPERIMENTS))
+    experiment = EXPERIMENTS[name]
+    fmt = row_format(context, format_, output)
+    code, log = EXIT_CLEAN, from_
+    if log is None:
+        place = folder or Path(name)
+        code = _make(
+            experiment,
+            place,
+            seeds=seeds or experiment.seeds,
+            variants=variant or [],
+            scale={} if steps is None else {"steps": steps},
+            jobs=jobs,
+        )
+        log = place / _EPISODES
+    from rlaudit.experiments.solving import episodes_to_solve
+    from rlaudit.render.experiments import write_solved
+
+    with destination(output) as stream:
+        write_solved(stream, experiment, episodes_to_solve(experiment, log), fmt)
+    raise typer.Exit(code)
+
+
+def _make(
+    experiment: Experiment,
+    folder: Path,
+    *,
+    seeds: int,
+    variants: Sequence[str],
+    scale: Mapping[str, object],
+    jobs: int,
+) -> int:
+    """Make the runs that are missing and gather their episodes; return the exit code."""
+    require_train_extra()
+    from rlaudit.experiments.collect import collect
+    from rlaudit.experiments.conduct import conduct, plan_runs
+    from rlaudit.render.experiments import experiment_display
+
+    runs = plan_runs(experiment, folder, seeds=seeds, variants=variants, scale=scale)
+    with experiment_display() as show:
+        state = conduct(runs, jobs=jobs, on_state=show)
+    for failed in state.failed:
+        note(f"error: {failed}")
+    gathered = collect(runs, folder / _EPISODES)
+    note(f"{gathered} of {state.planned} runs are finished; their logs are in {folder}")
+    if state.failed:
+        return EXIT_FAILED
+    if state.done < state.planned:
+        note("the same command goes on with the others")
+        return EXIT_INTERRUPTED
+    return EXIT_CLEAN
+
+
+def _listing() -> str:
+    width = max(map(len, EXPERIMENTS))
+    return "\n".join(f"{name:<{width}}  {e.title}" for name, e in EXPERIMENTS.items())
