@@ -27,6 +27,26 @@ FRAME_SHAPE = (84, 84)
 _NO_LIMIT = np.iinfo(np.int32).max
 
 
+def make_emulators(
+    config: EnvConfig, shape: tuple[int, int], *, grayscale: bool = True
+) -> AtariVectorEnv:
+    """Make the emulators; what they are asked to show changes nothing of the games."""
+    return AtariVectorEnv(
+        config.env,
+        config.num_envs,
+        stack_num=1,
+        img_height=shape[0],
+        img_width=shape[1],
+        grayscale=grayscale,
+        frameskip=config.frame_skip,
+        repeat_action_probability=config.sticky_actions,
+        noop_max=config.noop_max,
+        # ALE counts frame_skip frames for each step and none for the no-ops at the start.
+        max_num_frames_per_episode=config.max_episode_steps * config.frame_skip or _NO_LIMIT,
+        reward_clipping=False,
+    )
+
+
 class AtariEnvs:
     """ALE games as a :class:`~rlaudit.envs.base.VectorEnvironment`."""
 
@@ -36,19 +56,7 @@ class AtariEnvs:
     def __init__(self, config: EnvConfig) -> None:
         self.num_envs = config.num_envs
         # One frame at a time: stacks are built by the loop and rebuilt by the replay, the same way.
-        self._env = AtariVectorEnv(
-            config.env,
-            config.num_envs,
-            stack_num=1,
-            img_height=FRAME_SHAPE[0],
-            img_width=FRAME_SHAPE[1],
-            frameskip=config.frame_skip,
-            repeat_action_probability=config.sticky_actions,
-            noop_max=config.noop_max,
-            # ALE counts frame_skip frames for each step and none for the no-ops at the start.
-            max_num_frames_per_episode=config.max_episode_steps * config.frame_skip or _NO_LIMIT,
-            reward_clipping=False,
-        )
+        self._env = make_emulators(config, FRAME_SHAPE)
         self.num_actions = int(self._env.single_action_space.n)  # type: ignore[attr-defined] # Discrete
 
     def reset(

@@ -36,7 +36,7 @@ class GymnasiumEnvs:
 
     def __init__(self, config: EnvConfig) -> None:
         self.num_envs = config.num_envs
-        first = _make(config)
+        first = make_one(config)
         actions = first.action_space
         if not isinstance(actions, gymnasium.spaces.Discrete):
             first.close()
@@ -57,7 +57,7 @@ class GymnasiumEnvs:
         first.close()
         # Autoreset is off: the loop resets ended episodes itself, with a seed for each.
         self._env = gymnasium.vector.SyncVectorEnv(
-            [lambda: FlattenObservation(_make(config))] * config.num_envs,
+            [lambda: FlattenObservation(make_one(config))] * config.num_envs,
             autoreset_mode=AutoresetMode.DISABLED,
         )
 
@@ -84,7 +84,12 @@ class GymnasiumEnvs:
         self._env.close()
 
 
-def _make(config: EnvConfig) -> gymnasium.Env[Any, Any]:
+def make_one(config: EnvConfig, **options: Any) -> gymnasium.Env[Any, Any]:
+    """Make one environment, with ``options`` for ``gymnasium.make``.
+
+    Raises:
+        EnvironmentSetupError: it cannot be made.
+    """
     cartpole.register()
     env_id = config.env
     try:
@@ -92,7 +97,8 @@ def _make(config: EnvConfig) -> gymnasium.Env[Any, Any]:
             # "out of date": the user asked for this version, to repeat an older experiment.
             warnings.filterwarnings("ignore", message=".*is out of date.*")
             # To Gymnasium, -1 is no limit and None is that of the id.
-            return gymnasium.make(env_id, max_episode_steps=config.max_episode_steps or -1)
+            limit = config.max_episode_steps or -1
+            return gymnasium.make(env_id, max_episode_steps=limit, **options)
     except (gymnasium.error.Error, ImportError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise EnvironmentSetupError(f"cannot make {env_id}: {reason}") from error

@@ -182,6 +182,22 @@ def newest(folder: Path, run_id: str) -> Path:
     return found[-1]
 
 
+def saved_at(folder: Path, run_id: str, step: int) -> Path:
+    """Return the checkpoint that a run saved at an agent step, under ``folder``.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    found = _checkpoints(newest(folder, run_id).parent)
+    steps = [_step(path) for path in found]
+    if step not in steps:
+        raise CheckpointError(
+            f"run {run_id!r} has no checkpoint of step {step:,}",
+            hint=f"there are those of {' and '.join(f'{known:,}' for known in steps)}",
+        )
+    return found[steps.index(step)]
+
+
 def load(path: Path) -> Checkpoint:
     """Check the checkpoint at ``path`` and read it; arrays stay on the disk until they are wanted.
 
@@ -280,7 +296,11 @@ def _checkpoints(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     found = [p for p in folder.iterdir() if _NAME.fullmatch(p.name)]
-    return sorted(found, key=lambda p: int(p.name.removeprefix("step-")))
+    return sorted(found, key=_step)
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
 
 
 def _prune(folder: Path, newest_path: Path) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rlaudit.agent.agent import Agent
     from rlaudit.config import TrainConfig
-    from rlaudit.envs import EnvStep, VectorEnvironment
+    from rlaudit.envs import EnvStep, Purpose, VectorEnvironment
     from rlaudit.records import EpisodeRow
 
 STEPS_WITHOUT_LIMIT = 27_000
@@ -52,14 +52,22 @@ class Evaluator:
         config: all settings of the run.
         env: environments that nobody else steps.
         rng: decides the random actions.
+        purpose: gives the games their seeds.
     """
 
     def __init__(
-        self, config: TrainConfig, env: VectorEnvironment, rng: np.random.Generator
+        self,
+        config: TrainConfig,
+        env: VectorEnvironment,
+        rng: np.random.Generator,
+        purpose: Purpose = "eval",
     ) -> None:
         self.config = config
         self.env = env
         self.rng = rng
+        self.purpose = purpose
+        self.actions: dict[int, list[int]] = {}
+        """What was done in the games of the last evaluation, by episode id."""
         self.begun_in = [0] * env.num_envs
         self._before: dict[str, Any] | None = None
         self._observations = no_observations(env, config.env.frame_stack)
@@ -93,6 +101,7 @@ class Evaluator:
         count = self.config.schedule.eval_episodes
         epsilon = self.config.schedule.eval_epsilon
         self._before = self.state()
+        self.actions = {}
         self._running = [None] * self.env.num_envs
         ids = iter(range(first_episode_id, first_episode_id + count))
         self._begin(np.ones(self.env.num_envs, dtype=bool), ids, noisy=agent.online.is_noisy)
@@ -134,6 +143,7 @@ class Evaluator:
             )
             terminated, truncated = bool(step.terminated[i]), bool(step.truncated[i])
             if terminated or truncated:
+                self.actions[episode.episode_id] = episode.actions.tolist()
                 finished.append(episode.finish(terminated=terminated, truncated=truncated))
                 self._running[i] = None
         return finished
@@ -142,7 +152,7 @@ class Evaluator:
         """Reset the environments of ``mask``, and begin a game in each while there are ids."""
         which = [int(i) for i in np.flatnonzero(mask)]
         run_seed = self.config.schedule.seed
-        seeds = [episode_seed(run_seed, "eval", i, self.begun_in[i]) for i in which]
+        seeds = [episode_seed(run_seed, self.purpose, i, self.begun_in[i]) for i in which]
         observations, lives = self.env.reset(mask, seeds)
         for i, seed in zip(which, seeds, strict=True):
             self._observations[i] = 0
