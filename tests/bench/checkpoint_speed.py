@@ -108,8 +108,8 @@ def peak_gb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
-def measure_save(env: str, transitions: int, played: int, folder: Path) -> Path:
-    """Fill a replay and save it; return the checkpoint."""
+def measure_save(env: str, transitions: int, played: int, folder: Path) -> None:
+    """Fill a replay and save it under ``folder``."""
     loop = loop_of(env, transitions)
     watch = Stopwatch()
     fill(loop, played)
@@ -126,13 +126,12 @@ def measure_save(env: str, transitions: int, played: int, folder: Path) -> Path:
         update_id=-1,
     )
     watch = Stopwatch()
-    path, size = save(folder, origin, {"loop": loop.state(), "recent": []}, loop.agent.state())
+    _, size = save(folder, origin, {"loop": loop.state(), "recent": []}, loop.agent.state())
     print(
         f"saved    {watch}   peak {peak_gb():.2f} GB   {size / 1e6:,.0f} MB, where the replay has "
         f"{loop.replay.nbytes / 1e6:,.0f} MB"
     )
     loop.close()
-    return path
 
 
 def measure_load(env: str, transitions: int, path: Path) -> None:
@@ -151,24 +150,26 @@ def measure_load(env: str, transitions: int, path: Path) -> None:
 
 
 def main() -> None:
-    """Measure, in two processes."""
+    """Measure, in two processes: memory that one has had counts in those that it starts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--transitions", type=int, default=1_000_000)
     parser.add_argument("--played", type=int, default=100_000, help="steps; the rest is copies")
     parser.add_argument("--env", default="breakout")
     parser.add_argument("--folder", type=Path, help="where to write; a temporary folder if absent")
-    parser.add_argument("--load", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--step", choices=["save", "load"], help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.load:
-        measure_load(options.env, options.transitions, options.load)
-        return
-    print(f"{options.transitions:,} transitions of {options.env}", flush=True)
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        path = measure_save(options.env, options.transitions, options.played, Path(folder))
-        sys.stdout.flush()
-        again = [sys.executable, __file__, "--load", str(path)]
-        again += ["--transitions", str(options.transitions), "--env", options.env]
-        subprocess.run(again, check=True)
+    if options.step == "save":
+        measure_save(options.env, options.transitions, options.played, options.folder)
+    elif options.step == "load":
+        (path,) = options.folder.iterdir()
+        measure_load(options.env, options.transitions, path)
+    else:
+        print(f"{options.transitions:,} transitions of {options.env}", flush=True)
+        given = ["--transitions", str(options.transitions), "--played", str(options.played)]
+        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+            for step in ("save", "load"):
+                again = [sys.executable, __file__, "--env", options.env, "--folder", folder]
+                subprocess.run([*again, *given, "--step", step], check=True)
 
 
 if __name__ == "__main__":
