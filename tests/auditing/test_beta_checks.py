@@ -204,3 +204,48 @@ def test_near_miss_of_vanishing_first_weights_errors_are_as_large_as_the_insert_
     first_draws(run, 2e-8, priority=3.0)
     run.write(tiny_log)
     assert passes(tiny_log, "first_weights_vanish")
+
+
+def by_episodes(*, warm_up=0):
+    """A run whose episodes end every ten steps, and whose beta moves with each of them."""
+    run = PrioritizedRun(
+        beta_anneal_episodes=5, random_warm_up=warm_up > 0, learning_starts=warm_up
+    )
+    counted = [end for end in range(10, 101, 10) if end - 10 > warm_up or not warm_up]
+    betas(run, lambda u: 0.4 + 0.6 * min(1, sum(end < u["env_step"] for end in counted) / 5))
+    return run
+
+
+def write_with_episodes(run, log):
+    run.write(log)
+    for end in range(10, 101, 10):
+        log.add(
+            "episodes",
+            run_id="r1",
+            episode_id=end // 10,
+            phase="train",
+            start_step=end - 9,
+            end_step=end,
+            length=10,
+        )
+
+
+@pytest.mark.parametrize("warm_up", [0, 25])
+def test_a_beta_that_moves_with_the_episodes_is_right_where_the_config_says_so(tiny_log, warm_up):
+    write_with_episodes(by_episodes(warm_up=warm_up), tiny_log)
+    assert passes(tiny_log, "wrong_beta")
+
+
+def test_a_beta_by_steps_is_wrong_where_the_config_moves_it_with_the_episodes(tiny_log):
+    run = by_episodes()
+    betas(run, lambda u: 0.4 + 0.6 * min(1, u["env_step"] / 100))
+    write_with_episodes(run, tiny_log)
+    assert "beta is 0.7" in said(tiny_log, "wrong_beta")
+
+
+def test_a_beta_by_episodes_may_count_the_episode_under_way(tiny_log):
+    run = by_episodes()
+    ends = range(10, 101, 10)
+    betas(run, lambda u: 0.4 + 0.6 * min(1, sum(end <= u["env_step"] for end in ends) / 5))
+    write_with_episodes(run, tiny_log)
+    assert passes(tiny_log, "wrong_beta")
