@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Below this, percentile intervals are clearly too narrow; see rlaudit.curves.statistics.
 _FEW_SEEDS = 5
 # Runs whose ends differ by more than this had unequal chances.
-_UNEQUAL = 0.05
+_UNEQUAL = 0.1
 
 
 class FinalReturn(NamedTuple):

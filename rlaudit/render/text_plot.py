@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 # With plotille's 13 columns for the axis, and its marks every 10, this fits into 80.
 _COLUMNS, _ROWS = 60, 15
 _COLUMNS_PER_MARK, _ROWS_PER_MARK = 10, 3
-_MARKERS = "ox+*#@%&="
+_MARKERS = "xo+*#@%&="
 _AXIS = 13
+# A character holds 2 by 4 dots. What stands at the very end of an axis would be beyond the last.
+_LAST_X, _LAST_Y = 1 - 1 / (2 * _COLUMNS), 1 - 1 / (4 * _ROWS)
 _DOTS = "⠤"
 _POINT = "•"
 _BLANK = "\u2800"
@@ -89,15 +91,16 @@ def _canvas(plot: CurvePlot, markers: Sequence[str], *, dots: bool) -> Iterator[
     low, up = _marks(*span, _ROWS // _ROWS_PER_MARK, _NICE)
     right = max(float(group.x[-1]) for group in plot.groups)
     _, along = _marks(0.0, right, _COLUMNS // _COLUMNS_PER_MARK, _NICEST)
-    figure.set_y_limits(low, low + up * _ROWS / _ROWS_PER_MARK)
-    figure.set_x_limits(0.0, along * _COLUMNS / _COLUMNS_PER_MARK)
+    height, width = up * _ROWS / _ROWS_PER_MARK, along * _COLUMNS / _COLUMNS_PER_MARK
+    figure.set_y_limits(low, low + height)
+    figure.set_x_limits(0.0, width)
     figure.y_ticks_fkt = lambda value, _: _mark(value - low, up) and human(_clean(value))
     figure.x_ticks_fkt = lambda value, _: f"{_clean(value):,.6g}"
     for number, (group, marker) in enumerate(zip(plot.groups, markers, strict=True)):
         for x, y in _pieces(group):
             figure.plot(
-                x,
-                y,
+                [min(value, _LAST_X * width) for value in x],
+                [min(value, low + _LAST_Y * height) for value in y],
                 lc=_COLOURS[number % len(_COLOURS)],
                 marker=marker or None,
                 # The lines between are drawn in dots.
