@@ -12,6 +12,7 @@ SELECT
     try_cast(config ->> '$.reward_clip' AS FLOAT) AS reward_clip,
     coalesce(try_cast(config ->> '$.num_envs' AS INTEGER), 1) AS num_envs,
     coalesce((config ->> '$.terminal_on_life_loss') = 'true', false) AS lives_are_ends,
+    coalesce((config ->> '$.time_limit_is_terminal') = 'true', false) AS limit_is_terminal,
     nullif(try_cast(config ->> '$.max_episode_steps' AS INTEGER), 0) AS max_episode_steps,
     CASE
         WHEN (config ->> '$.network') = 'mlp' THEN 1

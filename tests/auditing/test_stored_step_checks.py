@@ -288,3 +288,8 @@ def test_a_last_life_that_ends_with_a_limit_is_a_near_miss_of_a_lost_end(tiny_lo
     episode = Played([1.0] * 6, lost_lives=(2, 6), terminated=False, truncated=True)
     store(tiny_log, [episode], terminal_on_life_loss=True)
     near_miss(tiny_log, "lost_life_not_terminal")
+
+
+def test_a_limit_that_the_settings_take_for_an_end_is_not_named(tiny_log):
+    store(tiny_log, at_limit(5), max_episode_steps=20, time_limit_is_terminal=True)
+    assert result_of(tiny_log, "termination_at_step_limit").status == "pass"

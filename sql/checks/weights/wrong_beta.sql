@@ -5,6 +5,7 @@
 -- grain: run_id
 -- groups: runs
 -- needs: run_settings
+-- also_reads: episodes
 -- requires: config.beta_annealing, config.beta_start, config.beta_anneal_steps, updates.beta,
 --     updates.env_step
 -- diagnosis: beta is {beta} at update {update_id} (agent step {env_step}), where the config gives

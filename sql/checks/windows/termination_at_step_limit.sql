@@ -18,7 +18,8 @@
 -- false_alarms: at most alpha, if terminations are no likelier in the last step than in the nine
 --     before it.
 -- assumes: the game itself does not end at its limit. One that does (a fixed horizon that is part
---     of the task) has no limit and should state max_episode_steps 0.
+--     of the task) has no limit and should state max_episode_steps 0; who learns from the limit as
+--     from an end on purpose states time_limit_is_terminal.
 -- cites: DLR-RM/stable-baselines3#284; flashbax#3; Pardo et al. 2018 (time limits)
 
 WITH counted AS (
@@ -32,6 +33,7 @@ WITH counted AS (
     FROM episodes AS e
     JOIN shared.window_settings AS s USING (run_id)
     WHERE (e.phase = 'eval') IS NOT TRUE
+        AND NOT s.limit_is_terminal
         AND e.terminated
         AND e.length BETWEEN s.max_episode_steps - 9 AND s.max_episode_steps
     GROUP BY e.run_id, s.max_episode_steps
