@@ -14,7 +14,7 @@ from rlaudit.curves.statistics import (
     interquartile_mean,
     probability_of_improvement,
 )
-from rlaudit.curves.summary import CurvePlot, Ended, GroupCurve, summarise
+from rlaudit.curves.summary import CurvePlot, Ended, GroupCurve, position_text, summarise
 
 __all__ = [
     "SCORES_SOURCE",
@@ -38,6 +38,7 @@ __all__ = [
     "group_curves",
     "human_normalised",
     "interquartile_mean",
+    "position_text",
     "probability_of_improvement",
     "read_curves",
     "select_curves",

@@ -106,6 +106,11 @@ def summarise(
     return CurvePlot(by, measure, statistic, tuple(drawn), tuple(notes), title, caption)
 
 
+def position_text(x: float) -> str:
+    """Return a place on the axis of a plot for people: 1,500,000 steps, 0.0375 hours."""
+    return f"{x:,.0f}" if abs(x) >= 1000 else f"{x:.4g}"
+
+
 def _points(
     name: str, curves: Sequence[Curve], ended: Ended, notes: list[str]
 ) -> NDArray[np.float64]:
@@ -116,13 +121,13 @@ def _points(
     end = float(shortest.x[-1]) if ended == "cut" else longest
     if start > end:
         notes.append(
-            f"{name}: run {shortest.run_id} ends at {end:,.6g}, before others begin, so that its "
-            f"runs have no common range (--ended leave, or choose runs with --run)"
+            f"{name}: run {shortest.run_id} ends at {position_text(end)}, before others begin, so "
+            "that its runs have no common range (--ended leave, or choose runs with --run)"
         )
     elif end < (1 - _SHORTER) * longest:
         notes.append(
-            f"{name} is drawn to {end:,.6g}, where its run {shortest.run_id} ends; the longest "
-            f"ends at {longest:,.6g} (--ended hold or leave goes on)"
+            f"{name} is drawn to {position_text(end)}, where its run {shortest.run_id} ends; the "
+            f"longest ends at {position_text(longest)} (--ended hold or leave goes on)"
         )
     union = np.unique(np.concatenate([curve.x for curve in curves]))
     union = union[(union >= start) & (union <= end)]

@@ -96,7 +96,7 @@ def _write_table(stream: TextIO, found: Comparison, caption: str) -> None:
     print_line(console)
     rows = [
         ("B minus A", found.difference, found.interval),
-        ("a run of B above one of A", found.probability, found.probability_interval),
+        ("probability of improvement", found.probability, found.probability_interval),
     ]
     for name, value, interval in rows:
         ends = f"95% interval {_interval(interval)}" if interval else "no interval from one seed"

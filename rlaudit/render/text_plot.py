@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from rlaudit.curves import position_text
 from rlaudit.render.extras import require
 from rlaudit.render.plots import FEW_POINTS, label, what_is_shown, x_title, y_title
 from rlaudit.render.terminal import console_for, plain_table, print_line
@@ -95,7 +96,7 @@ def _canvas(plot: CurvePlot, markers: Sequence[str], *, dots: bool) -> Iterator[
     figure.set_y_limits(low, low + height)
     figure.set_x_limits(0.0, width)
     figure.y_ticks_fkt = lambda value, _: _mark(value - low, up) and human(_clean(value))
-    figure.x_ticks_fkt = lambda value, _: f"{_clean(value):,.6g}"
+    figure.x_ticks_fkt = lambda value, _: _short(_clean(value))
     for number, (group, marker) in enumerate(zip(plot.groups, markers, strict=True)):
         for x, y in _pieces(group):
             figure.plot(
@@ -149,6 +150,11 @@ def _mark(distance: float, step: float) -> str:
     return "at" if abs(distance / step - round(distance / step)) < 1e-6 else ""
 
 
+def _short(x: float) -> str:
+    """Return a position in the nine columns between two marks."""
+    return f"{x / 1e6:g}M" if x >= 1e6 else position_text(x)
+
+
 def _clean(value: float) -> float:
     """Take the error of adding up steps out of the value of a mark."""
     return float(f"{value:.10g}") + 0.0
@@ -165,7 +171,7 @@ def _write_legend(console: Console, plot: CurvePlot, markers: Sequence[str]) -> 
         table.add_row(
             Text(marker or _DOTS * 2, style=_COLOURS[number % len(_COLOURS)]),
             Text(label(group)),
-            f"{group.x[-1]:,.6g}",
+            position_text(float(group.x[-1])),
             human(float(f"{group.centre[-1]:.4g}")),
             interval_text(group.low[-1], group.high[-1]),
         )

@@ -142,7 +142,7 @@ def test_a_log_with_two_settings_is_compared_without_a_choice(capsys, log):
     assert "A  n_step=1      2          200     2        1 to 3" in out
     assert "B  n_step=3      2          200     6        5 to 7" in out
     assert "B minus A                         4   95% interval 2 to 6" in out
-    assert "a run of B above one of A         1   95% interval 1 to 1" in out
+    assert "probability of improvement        1   95% interval 1 to 1" in out
     assert "rests on 2 and 2 seeds, 10,000 bootstrap resamples" in out
     assert "warning: group n_step=1 has 2 seeds: a bootstrap interval over so few" in err
 
