@@ -30,12 +30,12 @@ Each is a bug, put into the running trainer by a patch of a few lines. A short t
 follows, and an audit of its log with all checks. `flagged by` is the check that is meant for the
 bug: it fails with the diagnosis that the mutant declares, and no check fails that the mutant does
 not declare. `rows` are the rows that this check found. `steps needed` are the agent steps of the
-shortest run of {_FEWEST_STEPS}, {2 * _FEWEST_STEPS}, {4 * _FEWEST_STEPS}, ... steps that the check
-flags; the steps before learning starts count. `bug` is a number of the list [below](#the-bugs),
-`-` a bug that no report describes.
+shortest run that it flags, where runs of {_FEWEST_STEPS} steps, twice as many and so on are tried;
+the steps before learning starts count. `bug` is a number of the list [below](#the-bugs), `-` a bug
+that no report describes.
 
-Written by `python tests/mutants/harness.py table --write --slow`; `python
-tests/mutants/harness.py run NAME` shows one mutant with all that the audit says.
+Written by `python tests/mutants/harness.py table --write --slow`;
+`python tests/mutants/harness.py run NAME` shows one mutant with all that the audit says.
 """
 
 
