@@ -127,6 +127,20 @@ def test_near_miss_of_a_wrong_size_the_buffer_is_full(tiny_log):
     assert passes(tiny_log, "wrong_raw_weight")
 
 
+def test_the_capacity_is_n_where_the_settings_say_so(tiny_log):
+    run = PrioritizedRun(capacity=100, weight_population="capacity")
+    spoil(run, RAW_MISTAKES[0][0])
+    run.write(tiny_log)
+    assert passes(tiny_log, "wrong_raw_weight")
+
+
+def test_the_number_stored_is_a_wrong_n_where_the_settings_say_the_capacity(tiny_log):
+    PrioritizedRun(capacity=100, weight_population="capacity").write(tiny_log)
+    text = said(tiny_log, "wrong_raw_weight")
+    assert "with N = 100, p = " in text
+    assert "N is the transitions stored, and the config says the capacity" in text
+
+
 @pytest.mark.near_miss("weights_all_one", "wrong_raw_weight")
 def test_near_miss_of_weights_of_one_beta_is_zero(tiny_log):
     run = PrioritizedRun(beta_annealing=False, beta_start=0.0)

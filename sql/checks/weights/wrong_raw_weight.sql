@@ -8,7 +8,7 @@
 -- requires: samples.weight_raw, samples.priority, updates.priority_total, updates.buffer_size,
 --     updates.beta
 -- diagnosis: update {update_id} has the raw weight {weight_raw} at batch position {batch_index}
---     ({wrong} of {draws} draws), where (N p)^-beta is {expected} with N = {buffer_size}, p =
+--     ({wrong} of {draws} draws), where (N p)^-beta is {expected} with N = {weighed}, p =
 --     {priority} / {priority_total} and beta = {beta}, {relative} of it apart: {cause} ({found}
 --     updates)
 -- why: weights undo the bias of prioritized draws only if they are the inverse of how often a
@@ -31,10 +31,11 @@ WITH judged AS (
         s.weight_raw::DOUBLE AS weight_raw,
         b.draws,
         b.buffer_size,
+        b.weighed,
         b.capacity,
         b.priority_total,
         b.beta,
-        pow(b.buffer_size * s.priority::DOUBLE / nullif(b.priority_total, 0), -b.beta) AS expected,
+        pow(b.weighed * s.priority::DOUBLE / nullif(b.priority_total, 0), -b.beta) AS expected,
         pow(2, -24) * (20 + 4 * b.beta + 3 * abs(ln(greatest(expected, 1e-300)))) AS tolerance
     FROM samples AS s
     JOIN shared.sampled_batches AS b
@@ -68,38 +69,44 @@ explained AS (
                         'N is the capacity ' || worst.capacity || ', and the buffer is not full'
                 },
                 {
+                    'value': pow(
+                        worst.buffer_size * worst.priority / worst.priority_total, -worst.beta
+                    ),
+                    'cause': 'N is the transitions stored, and the config says the capacity'
+                },
+                {
                     'value': pow(worst.priority / worst.priority_total, -worst.beta),
                     'cause': 'N is missing'
                 },
                 {
-                    'value': pow(worst.buffer_size * worst.priority, -worst.beta),
+                    'value': pow(worst.weighed * worst.priority, -worst.beta),
                     'cause': 'the priority is not divided by the total'
                 },
                 {
-                    'value': worst.priority_total / (worst.buffer_size * worst.priority),
+                    'value': worst.priority_total / (worst.weighed * worst.priority),
                     'cause': 'the exponent beta is missing'
                 },
                 {
                     'value': pow(
-                        worst.buffer_size * worst.priority / worst.priority_total, worst.beta
+                        worst.weighed * worst.priority / worst.priority_total, worst.beta
                     ),
                     'cause': 'the exponent is beta and not -beta'
                 },
                 {
                     'value': pow(
-                        worst.buffer_size * worst.priority / last.priority_total, -worst.beta
+                        worst.weighed * worst.priority / last.priority_total, -worst.beta
                     ),
                     'cause': 'the total is the one of the update before'
                 },
                 {
                     'value': pow(
-                        last.buffer_size * worst.priority / last.priority_total, -worst.beta
+                        last.weighed * worst.priority / last.priority_total, -worst.beta
                     ),
                     'cause': 'N and the total are those of the update before'
                 },
                 {
                     'value': pow(
-                        worst.buffer_size * worst.priority / worst.priority_total, -last.beta
+                        worst.weighed * worst.priority / worst.priority_total, -last.beta
                     ),
                     'cause': 'beta is the one of the update before'
                 },
@@ -131,6 +138,7 @@ SELECT
     worst.priority,
     worst.priority_total,
     worst.buffer_size,
+    worst.weighed,
     worst.capacity,
     worst.beta,
     worst.weight_raw,
@@ -141,7 +149,7 @@ SELECT
         'it would be right for a total of '
             || format(
                 '{:.4g}',
-                worst.buffer_size
+                worst.weighed
                     * worst.priority
                     * pow(worst.weight_raw, 1 / nullif(worst.beta, 0))
             ),
