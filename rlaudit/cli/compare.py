@@ -31,7 +31,7 @@ def compare(
     source: Annotated[
         list[str],
         typer.Argument(
-            metavar="GROUP_A [GROUP_B]",
+            metavar="GROUP",
             help="Two logs or folders, each of one group; or, with --a and --b, logs of both.",
         ),
     ],

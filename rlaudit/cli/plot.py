@@ -24,8 +24,8 @@ Ended = Literal["cut", "hold", "leave"]
 PhaseOption = Annotated[
     Phase | None,
     typer.Option(
-        help="Which episodes. Without it, those of evaluation if every run has some (not --by "
-        "episodes), else those of training.",
+        help="Episodes of training or of evaluation. Without it, of evaluation where every run has "
+        "some, else of training.",
         show_default=False,
     ),
 ]
@@ -60,7 +60,7 @@ NormalisedOption = Annotated[
 def plot(
     context: typer.Context,
     runs: Annotated[
-        list[str], typer.Argument(metavar="RUNS...", help="rlaudit logs, or folders of logs.")
+        list[str], typer.Argument(metavar="RUNS", help="rlaudit logs, or folders of logs.")
     ],
     *,
     by: Annotated[Axis, typer.Option(help="What the curves run over.")] = "episodes",
@@ -129,7 +129,7 @@ def plot(
         title=title,
         caption=SCORES_SOURCE if normalised else "",
     )
-    _write(found, fmt, output)
+    show_plot(found, fmt, output)
     for text in (*notes, *found.notes):
         narrate("note", text)
 
@@ -141,7 +141,8 @@ def normalise(curves: list[Curve], measure: Measure) -> tuple[list[Curve], Measu
     return human_normalised(curves, measure)
 
 
-def _write(found: CurvePlot, fmt: PlotFormat, output: Path | None) -> None:
+def show_plot(found: CurvePlot, fmt: PlotFormat, output: Path | None) -> None:
+    """Write a plot to stdout or into the file ``output``, where a PNG must go."""
     from rlaudit.render.curves import write_plot
     from rlaudit.render.plots import picture
 

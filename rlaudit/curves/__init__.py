@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rlaudit.curves.compare import Comparison, FinalGroup, FinalReturn, compare_groups
+from rlaudit.curves.compare import Comparison, FinalGroup, FinalReturn, compare_groups, final_group
 from rlaudit.curves.grouping import SELECTORS, group_curves, select_curves
 from rlaudit.curves.human import SCORES_SOURCE, game_of, human_normalised
 from rlaudit.curves.model import Axis, Curve, Measure, Phase, Wish
@@ -34,6 +34,7 @@ __all__ = [
     "Wish",
     "bootstrap_interval",
     "compare_groups",
+    "final_group",
     "game_of",
     "group_curves",
     "human_normalised",

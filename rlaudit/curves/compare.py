@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from rlaudit.curves.grouping import repeated_seeds
 from rlaudit.curves.statistics import (
     RESAMPLES,
     bootstrap_interval,
@@ -101,7 +102,7 @@ def compare_groups(
             f"run {min(shared)[1]} is in both groups", hint="name groups that exclude each other"
         )
     rng = np.random.default_rng(seed)
-    first, second = (_final(name, curves, statistic, rng) for name, curves in (a, b))
+    first, second = (final_group(name, curves, statistic, rng) for name, curves in (a, b))
     x, y = (np.array([final.value for final in group.finals]) for group in (first, second))
     return Comparison(
         measure,
@@ -126,9 +127,15 @@ def _runs(curves: Sequence[Curve]) -> set[tuple[str, str]]:
     return {(curve.source, curve.run_id) for curve in curves}
 
 
-def _final(
+def final_group(
     name: str, curves: Sequence[Curve], statistic: Statistic, rng: np.random.Generator
 ) -> FinalGroup:
+    """Return the last values of a group's runs, their centre and its interval.
+
+    Raises:
+        UsageError: if a last value is no finite number.
+
+    """
     finals = tuple(
         FinalReturn(c.run_id, c.seed, float(c.y[-1]), int(c.episodes[-1]), int(c.steps[-1]))
         for c in curves
@@ -159,16 +166,7 @@ def _warnings(group: tuple[str, Sequence[Curve]], measure: Measure) -> list[str]
     if len({curve.config_hash for curve in curves}) > 1:
         count = len({curve.config_hash for curve in curves})
         found.append(f"group {name} mixes runs of {count} different settings")
-    seen: dict[tuple[str, int], str] = {}
-    for curve in curves:
-        if curve.config_hash is None or curve.seed is None:
-            continue
-        other = seen.setdefault((curve.config_hash, curve.seed), curve.run_id)
-        if other != curve.run_id:
-            found.append(
-                f"runs {other} and {curve.run_id} of group {name} have the same settings and the "
-                f"same seed, {curve.seed}: they are no two samples"
-            )
+    found += repeated_seeds(name, curves)
     short = [c for c in curves if measure.phase == "train" and c.episodes[-1] < measure.window]
     found += [
         f"run {curve.run_id} of group {name} has {curve.episodes[-1]} episodes of {measure.window}"

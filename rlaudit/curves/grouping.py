@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rlaudit.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rlaudit.curves.model import Curve
 
@@ -68,6 +68,20 @@ def select_curves(curves: Sequence[Curve], conditions: str) -> list[Curve]:
         if not chosen:
             raise UsageError(f"no run has {key}={value}", hint=did_you_mean(value, values))
     return chosen
+
+
+def repeated_seeds(name: str, curves: Sequence[Curve]) -> Iterator[str]:
+    """Give a sentence for each run of a group that repeats settings and seed of another."""
+    seen: dict[tuple[str, int], Curve] = {}
+    for curve in curves:
+        if curve.config_hash is None or curve.seed is None:
+            continue
+        other = seen.setdefault((curve.config_hash, curve.seed), curve)
+        if other is not curve:
+            yield (
+                f"runs {other.run_id} and {curve.run_id} of group {name} have the same settings "
+                f"and the same seed, {curve.seed}: they are no two samples"
+            )
 
 
 def value_of(curve: Curve, key: str) -> str:

@@ -26,6 +26,7 @@ class Measure:
         lives: an episode is one life and not a whole game.
         clipped: the returns are sums of clipped rewards.
         normalised: the returns are human-normalised.
+        label: what they are in words, where they are no returns.
 
     """
 
@@ -34,9 +35,12 @@ class Measure:
     lives: bool = False
     clipped: bool = False
     normalised: bool = False
+    label: str = ""
 
     def __str__(self) -> str:
         """Say it in words, such as ``mean return of the last 100 training episodes``."""
+        if self.label:
+            return self.label
         kind = "human-normalised return" if self.normalised else "return"
         kind = f"clipped {kind}" if self.clipped else kind
         if self.phase == "eval":

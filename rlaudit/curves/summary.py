@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from rlaudit.curves.grouping import repeated_seeds
 from rlaudit.curves.statistics import bootstrap_interval, centre
 from rlaudit.errors import UsageError
 
@@ -96,7 +97,7 @@ def summarise(
     rng = np.random.default_rng(seed)
     drawn = []
     for name, curves in groups.items():
-        notes += _not_finite(name, curves)
+        notes += [*repeated_seeds(name, curves), *_not_finite(name, curves)]
         points = _points(name, curves, ended, notes)
         group = _summary(name, curves, points, statistic, ended=ended, rng=rng)
         if np.isfinite(group.centre).any():

@@ -113,3 +113,9 @@ def test_returns_of_different_environments_are_remarked_on():
     assert plotted(groups).notes == ("returns of different environments share one axis: x, y",)
     normalised = summarise(groups, by="steps", measure=Measure(normalised=True))
     assert normalised.notes == ()
+
+
+def test_a_run_that_is_there_twice_is_remarked_on():
+    runs = [curve(run_id, [1], [1], config_hash="h", seed=3) for run_id in ("a", "copy")]
+    (note,) = plotted({"g": runs}).notes
+    assert note.startswith("runs a and copy of group g have the same settings and the same seed, 3")
