@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from rlaudit.sqlfiles import CheckFile, SharedFile
+
+
+# Rows of the log for each part of a table that is built in slices.
+_ROWS_A_SLICE = 20_000_000
 
 
 class SharedTables:
@@ -67,11 +73,24 @@ class SharedTables:
             raise file_error(file.path, error, binding=True) from error
         if file.is_view:
             return
-        only = "" if self._run is None else "WHERE run_id = ?"
+        only = "" if self._run is None else "AND run_id = ?"
+        into = f'CREATE OR REPLACE TABLE shared."{file.name}" AS'
         try:
-            self._con.execute(
-                f'CREATE OR REPLACE TABLE shared."{file.name}" AS FROM current_shared {only}',
-                [] if self._run is None else [self._run],
-            )
+            for part in self._parts(file):
+                self._con.execute(
+                    f"{into} FROM current_shared WHERE {part} {only}",
+                    [] if self._run is None else [self._run],
+                )
+                into = f'INSERT INTO shared."{file.name}"'
         except duckdb.Error as error:
             raise damage(self._con, error) or file_error(file.path, error) from error
+
+    def _parts(self, file: SharedFile) -> list[str]:
+        """Return conditions that divide the rows of ``file`` between them."""
+        if file.slices is None:
+            return ["true"]
+        count = self._con.execute(f"SELECT count(*) FROM {file.reads[0]}").fetchall()[0][0]  # noqa: S608 - a table of ours
+        number = max(1, math.ceil(count / _ROWS_A_SLICE))
+        # DuckDB narrows the scan by a comparison, and by % only what was aggregated before.
+        ends = [2**64 * part // number for part in range(number + 1)]
+        return [f"hash({file.slices}) BETWEEN {a} AND {b - 1}" for a, b in pairwise(ends)]

@@ -57,8 +57,9 @@ class Requirement:
 class SharedFile:
     """A table that several checks need: one SELECT, built once an audit in schema ``shared``.
 
-    ``is_view`` says that its rows are not kept, but worked out wherever they are read. ``error`` is
-    why a file cannot be used; then only ``name`` and ``path`` say something.
+    ``is_view`` says that its rows are not kept, but worked out wherever they are read. ``slices``
+    is a column by whose value the rows can be built in parts. ``error`` is why a file cannot be
+    used; then only ``name`` and ``path`` say something.
     """
 
     name: str
@@ -68,6 +69,7 @@ class SharedFile:
     path: Path
     sql: str
     is_view: bool = False
+    slices: str | None = None
     error: SqlFileError | None = None
 
     @property

@@ -28,8 +28,9 @@ greater id can be judged without the older ones) and ``cites`` (papers, bug repo
 confirmed and how). All three are optional. A check that draws on chance has a parameter ``alpha``,
 the chance it may fail a healthy run with, and states ``threshold`` and ``false_alarms``.
 
-A shared file has name, title and reads, and optionally needs and ``kind: view``: nothing is kept of
-a view, and each file that reads it does its work again.
+A shared file has name, title and reads, and optionally needs, ``kind: view`` (nothing is kept of a
+view, and each file that reads it does its work again) and ``slices: COLUMN``: of a large log the
+table is built in parts, each for some values of that id, to bound the memory that it takes.
 """
 
 from __future__ import annotations
@@ -122,7 +123,9 @@ def parse_check(text: str, path: Path) -> CheckFile:
 
 def parse_shared(text: str, path: Path) -> SharedFile:
     """Return the shared table that ``text``, the contents of ``path``, describes."""
-    header = parse_header(text, path, required=_SHARED_REQUIRED, optional=("needs", "kind"))
+    header = parse_header(
+        text, path, required=_SHARED_REQUIRED, optional=("needs", "kind", "slices")
+    )
     kind = header.values.get("kind", "view")
     if kind != "view":
         raise header.fail("kind", f"kind is {kind!r}", hint="write view, or leave it out")
@@ -134,6 +137,7 @@ def parse_shared(text: str, path: Path) -> SharedFile:
         path=path,
         sql=text,
         is_view="kind" in header.values,
+        slices=header.values.get("slices"),
     )
 
 

@@ -14,8 +14,9 @@ import pytest
 from own_checks import line_of, write_check
 
 import rlaudit
-from rlaudit.auditing import audit_log
+from rlaudit.auditing import audit_log, shared
 from rlaudit.auditing.looks import at_look
+from rlaudit.auditing.shared import SharedTables
 from rlaudit.errors import UsageError
 from rlaudit.sqlfiles import load_checks
 from rlaudit.store import open_for_writing
@@ -308,6 +309,20 @@ def test_ctrl_c_ends_an_audit_in_the_middle_of_a_query(log, own):
         finally:
             process.kill()
     assert errors.strip().splitlines()[-1] == "KeyboardInterrupt"
+
+
+@pytest.mark.parametrize("rows", [3, 7, 100])
+def test_a_table_that_is_built_in_slices_has_every_batch(tiny_log, monkeypatch, rows):
+    """Of 21 rows; an id may be missing, or negative where the log is broken."""
+    monkeypatch.setattr(shared, "_ROWS_A_SLICE", rows)
+    tiny_log.add_run("r1", {"sampling": "stratified"})
+    for update in (-3, 1, 2, 3, 4, 5, None):
+        tiny_log.add_batch(update, [8, 9, 8])
+    tables = SharedTables(tiny_log.con, None)
+    tables.build_for(next(check for check in load_checks() if check.name == "duplicate_samples"))
+    query = "SELECT update_id, positions, transitions FROM shared.batch_shapes ORDER BY ALL"
+    batches = tiny_log.con.execute(query).fetchall()
+    assert batches == [(update, 3, 2) for update in (-3, 1, 2, 3, 4, 5, None)]
 
 
 def test_one_log_can_be_audited_by_chosen_checks(log):
