@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rlaudit.cli.options import require_train_extra
-from rlaudit.cli.output import Output, destination, note, row_format
+from rlaudit.cli.output import Output, RowFormat, destination, note, row_format, write_bytes
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_INTERRUPTED, UsageError, did_you_mean
 from rlaudit.experiments.catalogue import EXPERIMENTS
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rlaudit.experiments.plan import Experiment
+    from rlaudit.render.plots import PictureFormat
 
 _EPISODES = "episodes.duckdb"
 
@@ -63,6 +64,10 @@ def reproduce(
             envvar="RLAUDIT_FORMAT",
         ),
     ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw its curves too, as FILE.png or FILE.svg."),
+    ] = None,
     output: Output = None,
 ) -> None:
     """Run a published experiment again, and put its result beside the published one.
@@ -77,6 +82,8 @@ def reproduce(
         raise UsageError(f"unknown experiment {name!r}", hint=did_you_mean(name, EXPERIMENTS))
     experiment = EXPERIMENTS[name]
     fmt = row_format(context, format_, output)
+    if plot is not None:
+        _picture_format(plot)  # before the runs, which take hours
     code, log = EXIT_CLEAN, from_
     if log is None:
         place = folder or Path(name)
@@ -89,12 +96,38 @@ def reproduce(
             jobs=jobs,
         )
         log = place / _EPISODES
+    _report(experiment, log, fmt, output)
+    if plot is not None:
+        _plot(experiment, log, plot)
+    raise typer.Exit(code)
+
+
+def _report(experiment: Experiment, log: Path, fmt: RowFormat, output: Path | None) -> None:
+    from rlaudit.experiments.returns import final_returns
     from rlaudit.experiments.solving import episodes_to_solve
-    from rlaudit.render.experiments import write_solved
+    from rlaudit.render.experiments import write_returns, write_solved
 
     with destination(output) as stream:
-        write_solved(stream, experiment, episodes_to_solve(experiment, log), fmt)
-    raise typer.Exit(code)
+        if experiment.curves is None:
+            write_solved(stream, experiment, episodes_to_solve(experiment, log), fmt)
+        else:
+            write_returns(stream, experiment, final_returns(experiment, log), fmt)
+
+
+def _plot(experiment: Experiment, log: Path, path: Path) -> None:
+    from rlaudit.experiments.returns import curve_plot
+    from rlaudit.render.plots import picture
+
+    write_bytes(path, picture(curve_plot(experiment, log), _picture_format(path)))
+
+
+def _picture_format(path: Path) -> PictureFormat:
+    match path.suffix.lower():
+        case ".png":
+            return "png"
+        case ".svg":
+            return "svg"
+    raise UsageError(f"a plot is no {path.name}", hint="name it FILE.png or FILE.svg")
 
 
 def _make(

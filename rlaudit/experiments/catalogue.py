@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rlaudit.curves import Wish
 from rlaudit.experiments.plan import Experiment, Variant
 
 _UNIFORM = {
@@ -43,6 +44,8 @@ _BREAKOUT = {
     "target_sync_agent_steps": 1_000,
 }
 _EPSILON_GREEDY = {"noisy": "off"}
+# An episode of the articles is a life, and their rewards are clipped.
+_LIVES = Wish(by="episodes", phase="train", lives=True, clipped=True)
 
 BREAKOUT_NOISY = Experiment(
     name="breakout-noisy",
@@ -58,6 +61,7 @@ BREAKOUT_NOISY = Experiment(
     seeds=3,
     settings=_BREAKOUT | {"loss": "squared"},
     checkpoint_every=50_000,
+    curves=_LIVES,
 )
 
 BREAKOUT_PER = Experiment(
@@ -75,6 +79,7 @@ BREAKOUT_PER = Experiment(
     seeds=3,
     settings=_BREAKOUT | _EPSILON_GREEDY | {"loss": "squared"},
     checkpoint_every=50_000,
+    curves=_LIVES,
 )
 
 CARTPOLE_ABLATION = Experiment(
@@ -95,6 +100,7 @@ CARTPOLE_ABLATION = Experiment(
     seeds=10,
     settings={"eval_every": 10_000, "eval_episodes": 10},
     checkpoint_every=25_000,
+    curves=Wish(by="steps", phase="eval"),
 )
 
 EXPERIMENTS = {

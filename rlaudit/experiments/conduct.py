@@ -52,7 +52,7 @@ def plan_runs(
     chosen = experiment.chosen(variants)
     return [
         Planned(
-            experiment=experiment.name,
+            name=experiment.run_name(variant),
             variant=variant.name,
             seed=seed,
             config=experiment.config(
@@ -230,7 +230,7 @@ def _train(planned: Planned) -> str:
             summary = run_training(
                 planned.config,
                 planned.log,
-                name=f"{planned.experiment} {planned.variant}",
+                name=planned.name,
                 run_id=planned.run_id,
                 checkpoint_every=planned.checkpoint_every,
                 on_progress=report,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rlaudit.config import TrainConfig
+    from rlaudit.curves import Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Variant:
     """One configuration of an experiment.
 
     ``settings`` go on top of the experiment's. ``published`` is what its source reports for it,
-    in the experiment's measure; None where it reports nothing.
+    in episodes until it is solved; None where it reports nothing.
     """
 
     name: str
@@ -35,7 +36,8 @@ class Experiment:
     """Variants, how many seeds each is given, and where the experiment is from.
 
     ``settings`` go on top of ``preset`` for every variant. ``checkpoint_every`` is in agent steps;
-    0 where a run is so short that a stopped one is made again.
+    0 where a run is so short that a stopped one is made again. ``curves`` is what its plot shows;
+    None plots the share of runs that are solved.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Experiment:
     seeds: int
     settings: Mapping[str, object] = field(default_factory=dict)
     checkpoint_every: int = 0
+    curves: Wish | None = None
 
     def chosen(self, names: Iterable[str]) -> list[Variant]:
         """Return the variants of these names, or all if there are none.
@@ -62,6 +65,10 @@ class Experiment:
                     f"{self.name} has no variant {name!r}", hint=did_you_mean(name, by_name)
                 )
         return [by_name[name] for name in wanted]
+
+    def run_name(self, variant: Variant) -> str:
+        """Return the name that the runs of a variant have in their logs."""
+        return f"{self.name} {variant.name}"
 
     def config(
         self,
@@ -91,7 +98,7 @@ class Experiment:
 class Planned:
     """One run of an experiment, and the log of its own that it goes to."""
 
-    experiment: str
+    name: str
     variant: str
     seed: int
     config: TrainConfig

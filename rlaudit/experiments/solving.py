@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from rlaudit.sqlfiles import read_sql
 from rlaudit.store import open_for_reading
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rlaudit.experiments.plan import Experiment
@@ -70,8 +71,17 @@ class Solved:
         return "higher" if self.published < low else "lower" if self.published > high else "agrees"
 
 
-def episodes_to_solve(experiment: Experiment, log: Path, *, seed: int = 0) -> list[Solved]:
-    """Return a row for each variant of ``experiment`` of which ``log`` has runs.
+class Outcome(NamedTuple):
+    """One run: the episodes that count, and how many of them it took; None if it was not solved."""
+
+    run_id: str
+    seed: int
+    episodes: int
+    solved_after: int | None
+
+
+def outcomes(experiment: Experiment, log: Path) -> dict[str, list[Outcome]]:
+    """Return the runs of each variant of which ``log`` has any, by the variant's title.
 
     Raises:
         UsageError: the log has none.
@@ -79,37 +89,48 @@ def episodes_to_solve(experiment: Experiment, log: Path, *, seed: int = 0) -> li
     """
     with open_for_reading(log) as opened:
         rows = opened.con.execute(
-            "SELECT name, episodes, episodes_to_solve FROM "  # noqa: S608 - a file of ours
+            "SELECT name, run_id, seed, episodes, episodes_to_solve FROM "  # noqa: S608 - a file of ours
             f"({read_sql('reports/episodes_to_solve.sql')})"
         ).fetchall()
-    rng = np.random.default_rng(seed)
-    found = []
-    for variant in experiment.variants:
-        name = f"{experiment.name} {variant.name}"
-        outcomes = [(episodes, solved) for of, episodes, solved in rows if of == name]
-        if outcomes:
-            found.append(_solved(variant.title, variant.published, outcomes, rng))
-    if not found:
+    found = {
+        variant.title: [Outcome(*row[1:]) for row in rows if row[0] == experiment.run_name(variant)]
+        for variant in experiment.variants
+    }
+    if not any(found.values()):
         raise UsageError(f"{log} has no finished run of {experiment.name}")
-    return found
+    return {title: runs for title, runs in found.items() if runs}
+
+
+def episodes_to_solve(experiment: Experiment, log: Path, *, seed: int = 0) -> list[Solved]:
+    """Return a row for each variant of ``experiment`` of which ``log`` has runs.
+
+    Raises:
+        UsageError: the log has none.
+        DatabaseError: it cannot be read.
+    """
+    rng = np.random.default_rng(seed)
+    published = {variant.title: variant.published for variant in experiment.variants}
+    return [
+        _solved(title, published[title], runs, rng)
+        for title, runs in outcomes(experiment, log).items()
+    ]
 
 
 def _solved(
     title: str,
     published: float | None,
-    outcomes: list[tuple[int, int | None]],
+    runs: Sequence[Outcome],
     rng: np.random.Generator,
 ) -> Solved:
-    solved = np.array([took for _, took in outcomes if took is not None], dtype=np.float64)
-    bounds = np.array([took or episodes for episodes, took in outcomes], dtype=np.float64)
-    ranked = np.sort([np.inf if took is None else float(took) for _, took in outcomes])
-    median = float(np.median(ranked))
+    solved = np.array([run.solved_after for run in runs if run.solved_after is not None], float)
+    bounds = np.array([run.solved_after or run.episodes for run in runs], float)
+    median = float(np.median([run.solved_after or np.inf for run in runs]))
     return Solved(
         title=title,
         published=published,
-        runs=len(outcomes),
+        runs=len(runs),
         solved=len(solved),
-        solved_share=wilson_interval(len(solved), len(outcomes)),
+        solved_share=wilson_interval(len(solved), len(runs)),
         mean=float(solved.mean()) if len(solved) else None,
         mean_interval=bootstrap_interval(solved, "mean", rng),
         median=median if np.isfinite(median) else None,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any, TextIO
 
-    from rlaudit.curves import Interval
+    from rlaudit.curves import FinalGroup, Interval
     from rlaudit.experiments.plan import Experiment, State
     from rlaudit.experiments.solving import Solved
     from rlaudit.render.rows import RowFormat
@@ -125,3 +125,36 @@ def _with_interval(value: float | None, interval: Interval | None) -> str:
     if value is None:
         return "-"
     return f"{value:.0f}" + (f" [{interval.low:.0f}, {interval.high:.0f}]" if interval else "")
+
+
+def write_returns(
+    stream: TextIO, experiment: Experiment, found: Sequence[FinalGroup], fmt: RowFormat
+) -> None:
+    """Write what each variant returned in the end: rounded for people, exact for machines."""
+    if fmt == "table":
+        stream.write(f"{experiment.title}\n({experiment.source})\n\n")
+        rows: list[tuple[Any, ...]] = [
+            (
+                group.name,
+                len(group.finals),
+                max(final.step for final in group.finals),
+                f"{group.centre:.2f}",
+                f"[{group.interval.low:.2f}, {group.interval.high:.2f}]" if group.interval else "-",
+            )
+            for group in found
+        ]
+        write_rows(stream, ("variant", "seeds", "steps", "final return", "95%"), rows, fmt)
+        return
+    columns = ("variant", "runs", "steps", "final_return", "low", "high")
+    write_rows(
+        stream,
+        columns,
+        [
+            (
+                *(group.name, len(group.finals), max(final.step for final in group.finals)),
+                *(group.centre, *(group.interval or (None, None))),
+            )
+            for group in found
+        ],
+        fmt,
+    )

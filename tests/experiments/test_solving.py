@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 
+from rlaudit.curves import Wish
 from rlaudit.errors import UsageError
 from rlaudit.experiments.plan import Experiment, Variant
+from rlaudit.experiments.returns import curve_plot, final_returns
 from rlaudit.experiments.solving import episodes_to_solve, wilson_interval
-from rlaudit.render.experiments import write_solved
+from rlaudit.render.experiments import write_returns, write_solved
 
 CONFIG = {"stop_at_mean_length": 2.0, "random_warm_up": True, "learning_starts": 10}
 EXPERIMENT = Experiment(
@@ -104,3 +107,38 @@ def test_people_get_a_table_and_machines_exact_figures(log):
     assert lines[4].split() == ["first", "3", "2", "of", "2", "2", "[2,", "3]", "2", "2"]
     assert lines[-1] == "first: as published"
     assert exact.getvalue().splitlines()[1].startswith("first,3,2,2,")
+
+
+def test_the_plotted_share_is_that_of_the_solved_runs(log):
+    plot = curve_plot(EXPERIMENT, log)
+    first, second = plot.groups
+    assert plot.measure.label == "share of runs that are solved"
+    # One of two runs is solved after two episodes and the other after three; points are 5 apart.
+    assert dict(zip(first.x, first.centre, strict=True)) == {0: 0.0, 5: 1.0}
+    assert set(second.centre) == {0.0}
+
+
+def test_final_returns_are_those_of_the_last_episodes(log_file):
+    path, writing = log_file
+    experiment = replace(EXPERIMENT, curves=Wish(by="episodes", phase="train", window=2))
+    with writing() as tiny:
+        for run_id, variant, returns in (("a1", "a", [1, 2, 3, 5]), ("b1", "b", [7, 9])):
+            tiny.add_run(run_id, {}, name=f"toy {variant}", seed=1)
+            for number, value in enumerate(returns):
+                tiny.add(
+                    "episodes",
+                    run_id=run_id,
+                    episode_id=number,
+                    phase="train",
+                    end_step=10 * (number + 1),
+                    return_raw=float(value),
+                )
+    finals = final_returns(experiment, path)
+    assert [(group.name, group.centre, group.interval) for group in finals] == [
+        ("first", 4.0, None),
+        ("second", 8.0, None),
+    ]
+    text = io.StringIO()
+    write_returns(text, experiment, finals, "table")
+    assert text.getvalue().splitlines()[-2].split() == ["first", "1", "40", "4.00", "-"]
+    assert [group.name for group in curve_plot(experiment, path).groups] == ["first", "second"]
