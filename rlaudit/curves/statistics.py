@@ -83,7 +83,7 @@ def difference_interval(
 def probability_of_improvement(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     """Return how often a run of ``b`` (m,) is above one of ``a`` (n,); a tie counts half.
 
-    Agarwal et al. 2021, section 4.3: the Mann-Whitney U statistic over n m pairs.
+    Agarwal et al. 2021: the Mann-Whitney U statistic over the n m pairs.
     """
     wins = (b[:, None] > a[None, :]) + 0.5 * (b[:, None] == a[None, :])
     return float(wins.mean())

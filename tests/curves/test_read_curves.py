@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from rlaudit.curves import Wish, read_curves
+from rlaudit.curves import Curve, Wish, read_curves
 from rlaudit.errors import DatabaseError, UsageError
 
 
@@ -280,3 +280,13 @@ def test_files_that_are_no_logs(tmp_path, log_file):
         pass
     with pytest.raises(UsageError, match="the logs have no runs"):
         read_curves(path, Wish())
+
+
+def test_returns_that_are_in_no_log_make_the_same_curve(written):
+    path = written({"r1": range(250)})
+    (logged,), _, _ = read_curves(path, Wish())
+    made = Curve.of_episodes("r1", range(250), seed=0)
+    assert values(made) == values(logged)
+    assert list(made.episodes) == list(logged.episodes)
+    assert (made.run_id, made.seed) == ("r1", 0)
+    assert values(Curve.of_episodes("r2", [1.0, 3.0, 5.0], window=2)) == [(2, 2.0)]
