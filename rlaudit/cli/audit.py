@@ -102,6 +102,13 @@ def audit(
     ] = None,
     output: Output = None,
     wait: Wait = 10.0,
+    memory_limit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Most memory for the queries (2GiB); what is more goes to a temporary folder.",
+        ),
+    ] = None,
 ) -> None:
     """Look for replay bugs in logs, and name them.
 
@@ -127,6 +134,7 @@ def audit(
         baseline=None if no_baseline else baseline,
         record=record,
         since_last=since_last,
+        memory_limit=memory_limit,
     )
     from rlaudit.render.audit import write_audit
 
