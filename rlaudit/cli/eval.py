@@ -74,9 +74,9 @@ def evaluate(
     output: Output = None,
     wait: Wait = 10.0,
 ) -> None:
-    """Evaluate the agent in a checkpoint, also while its run goes on.
+    """Play and score games with the agent of a checkpoint.
 
-    Whole games with noise off, on seeds that neither the run's training nor its own evaluations
+    Also while its run goes on. Whole games with noise off, on seeds that neither the run's training nor its own evaluations
     use. Nothing is learned or stored. The games go to the log with phase eval, under the step of
     the checkpoint, unless the share of random actions is another than in the run's evaluations:
     a curve would mix the two.

@@ -59,7 +59,9 @@ CREATE TABLE raw.segments (
 CREATE TABLE raw.episodes (
     run_id VARCHAR,
     segment_id VARCHAR,
-    episode_id BIGINT,         -- counts the episodes of a run in the order in which they began
+    -- Counts the episodes of a run in the order in which they began; below 0 are those that
+    -- rlaudit eval played, whose segment_id is in no row of raw.segments.
+    episode_id BIGINT,
     env_index INTEGER,         -- which of the parallel environments
     phase VARCHAR,             -- train or eval
     -- Both steps of an eval episode are the step of training after which it was played.
