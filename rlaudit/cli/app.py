@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "train": "rlaudit.cli.train:train",
     "eval": "rlaudit.cli.eval:evaluate",
+    "reproduce": "rlaudit.cli.reproduce:reproduce",
     "audit": "rlaudit.cli.audit:audit",
     "checks": "rlaudit.cli.checks:checks",
     "baseline": "rlaudit.cli.baseline:baseline",
-    "reproduce": "rlaudit.cli.reproduce:reproduce",
     "check-duplicates": "rlaudit.cli.duplicates:check_duplicates",
     "plot": "rlaudit.cli.plot:plot",
     "compare": "rlaudit.cli.compare:compare",

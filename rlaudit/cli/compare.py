@@ -65,7 +65,7 @@ def compare(
     output: Output = None,
     wait: Wait = 10.0,
 ) -> None:
-    """Compare the final return of two groups of runs.
+    """Compare the final returns of two groups.
 
     The final return of a run is that of its last evaluation, or the mean of its last 100 training
     episodes. Shown are the difference, B minus A, with a 95% bootstrap interval over seeds, the

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rlaudit.cli.options import require_train_extra
-from rlaudit.cli.output import Output, RowFormat, destination, note, row_format, write_bytes
+from rlaudit.cli.output import Output, RowFormat, destination, note, row_format
+from rlaudit.cli.plot import show_plot
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_INTERRUPTED, UsageError, did_you_mean
-from rlaudit.experiments.catalogue import EXPERIMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,13 +70,15 @@ def reproduce(
     ] = None,
     output: Output = None,
 ) -> None:
-    """Run a published experiment again, and put its result beside the published one.
+    """Make a published experiment again, and compare.
 
     What is finished is kept: the same command goes on where it was stopped. The episodes of all
     runs are gathered in DIR/episodes.duckdb, a log that every other command reads as well.
     """
+    from rlaudit.experiments.catalogue import EXPERIMENTS
+
     if name is None:
-        typer.echo(_listing())
+        typer.echo(_listing(EXPERIMENTS))
         return
     if name not in EXPERIMENTS:
         raise UsageError(f"unknown experiment {name!r}", hint=did_you_mean(name, EXPERIMENTS))
@@ -116,9 +118,8 @@ def _report(experiment: Experiment, log: Path, fmt: RowFormat, output: Path | No
 
 def _plot(experiment: Experiment, log: Path, path: Path) -> None:
     from rlaudit.experiments.returns import curve_plot
-    from rlaudit.render.plots import picture
 
-    write_bytes(path, picture(curve_plot(experiment, log), _picture_format(path)))
+    show_plot(curve_plot(experiment, log), _picture_format(path), path)
 
 
 def _picture_format(path: Path) -> PictureFormat:
@@ -160,6 +161,6 @@ def _make(
     return EXIT_CLEAN
 
 
-def _listing() -> str:
-    width = max(map(len, EXPERIMENTS))
-    return "\n".join(f"{name:<{width}}  {e.title}" for name, e in EXPERIMENTS.items())
+def _listing(experiments: Mapping[str, Experiment]) -> str:
+    width = max(map(len, experiments))
+    return "\n".join(f"{name:<{width}}  {e.title}" for name, e in experiments.items())

@@ -196,7 +196,7 @@ def test_the_list_of_commands_shows_each_summary_in_full(capsys, monkeypatch):
 
 def test_commands_stand_in_the_order_of_use():
     assert list(TOP) == [
-        "train", "eval", "audit", "reproduce", "check-duplicates", "plot", "compare", "sql", "runs",
+        "train", "eval", "reproduce", "audit", "check-duplicates", "plot", "compare", "sql", "runs",
         "checks", "baseline",
     ]  # fmt: skip
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rlaudit.cli import main
-from rlaudit.cli import reproduce as command
+from rlaudit.experiments.catalogue import EXPERIMENTS
 from rlaudit.experiments.plan import Experiment, Variant
 
 TOY = Experiment(
@@ -23,7 +23,7 @@ TOY = Experiment(
 
 @pytest.fixture(autouse=True)
 def toy(monkeypatch):
-    monkeypatch.setitem(command.EXPERIMENTS, "toy", TOY)
+    monkeypatch.setitem(EXPERIMENTS, "toy", TOY)
 
 
 def test_without_a_name_it_lists_the_experiments(capsys):
