@@ -60,6 +60,9 @@ def fill(loop: TrainingLoop, played: int) -> None:
     """Play, fill the replay with copies of it, and give every transition a priority of its own."""
     replay, store, rng = loop.replay, loop.replay.store, np.random.default_rng(0)
     assert isinstance(store, FrameStore)
+    # A copy has a few frames more than transitions, for which the ring must have room.
+    most_copies = max(1, (store.ring_size - replay.capacity) // (6 * NUM_ENVS))
+    played = max(played, -(-replay.capacity // most_copies))
     ticks = loop.ticks()
     windows = []
     while loop.env_step < min(played, loop.config.schedule.steps - NUM_ENVS):
@@ -153,7 +156,9 @@ def main() -> None:
     """Measure, in two processes: memory that one has had counts in those that it starts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--transitions", type=int, default=1_000_000)
-    parser.add_argument("--played", type=int, default=100_000, help="steps; the rest is copies")
+    parser.add_argument(
+        "--played", type=int, default=100_000, help="steps at least; the rest copies"
+    )
     parser.add_argument("--env", default="breakout")
     parser.add_argument("--folder", type=Path, help="where to write; a temporary folder if absent")
     parser.add_argument("--step", choices=["save", "load"], help=argparse.SUPPRESS)
