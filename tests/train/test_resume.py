@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import defaultdict
 from typing import NamedTuple
 
 import numpy as np
@@ -198,19 +199,21 @@ def test_a_killed_and_resumed_run_equals_the_uninterrupted_one(
     assert main(["audit", str(killed)]) == 0, capsys.readouterr().out
 
 
-def test_a_run_can_be_interrupted_and_resumed_any_number_of_times(tmp_path, monkeypatch):
+def test_a_run_can_be_interrupted_and_resumed_any_number_of_times(tmp_path, monkeypatch, capsys):
     plain, parts = tmp_path / "plain.duckdb", tmp_path / "parts.duckdb"
     run_training(config_of(CARTPOLE), plain, run_id="r")
     follow = run_module._Run._follow
 
     def stop_now_and_then(self, tick):
         follow(self, tick)
-        if self._loop.env_step >= self.stop_at:
+        ticks[self._loop.env_step] = ticks.get(self._loop.env_step, 0) + 1
+        if ticks[self._loop.env_step] == stop[self._loop.env_step]:
             os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(run_module._Run, "_follow", stop_now_and_then)
-    for first, stop_at in enumerate([245, 520, 777, 10_000]):
-        monkeypatch.setattr(run_module._Run, "stop_at", stop_at, raising=False)
+    # In a step like any other, before an evaluation, and twice in the middle of one.
+    for first, at in enumerate([(246, 1), (501, 1), (750, 9), (750, 20), (0, 1)]):
+        ticks, stop = {}, defaultdict(int, [at])
         if first == 0:
             summary = run_training(config_of(CARTPOLE), parts, run_id="r", checkpoint_every=5_000)
         else:
@@ -220,10 +223,11 @@ def test_a_run_can_be_interrupted_and_resumed_any_number_of_times(tmp_path, monk
     assert rows_of(parts, "SELECT kind, count(*) FROM events GROUP BY 1 ORDER BY 1") == [
         ("checkpoint", 4),
         ("evaluation", 4),
-        ("interrupt", 3),
-        ("resume", 3),
+        ("interrupt", 4),
+        ("resume", 4),
     ]
-    assert rows_of(parts, "SELECT count(*) FROM segments") == [(4,)]
+    assert rows_of(parts, "SELECT count(*) FROM segments") == [(5,)]
+    assert main(["audit", str(parts)]) == 0, capsys.readouterr().out
 
 
 def interrupted(db, **settings):
