@@ -9,7 +9,7 @@ import pytest
 
 from rlaudit.cli import main
 from rlaudit.errors import EnvironmentSetupError
-from rlaudit.store import open_for_reading
+from rlaudit.store import open_for_reading, open_for_writing
 from rlaudit.train import evaluate as evaluate_module
 
 TRAIN = ["cartpole", "--hidden-units", "16", "--batch-size", "16", "--steps", "260", "--seed", "5"]
@@ -95,6 +95,22 @@ def test_the_same_games_are_logged_once_and_others_besides(db, capsys):
         "GROUP BY end_step ORDER BY 1",
     ) == [(130, -12, -9), (260, -8, -1)]
     assert main(["check-duplicates", str(db)]) == 0
+
+
+def test_a_resume_from_before_the_checkpoint_keeps_its_evaluation(db, capsys):
+    assert evaluated(db) == 0
+    shutil.rmtree(db.with_name("runs.duckdb.checkpoints") / "r" / "step-000000260")
+    with open_for_writing(db) as con:
+        con.execute("UPDATE raw.segments SET state = 'interrupted'")
+    assert main(["train", "--resume", "r", "--db", str(db)]) == 0
+    assert rows_of(
+        db,
+        "SELECT end_step, episode_id < 0, count(*) FROM episodes WHERE phase = 'eval' "
+        "GROUP BY ALL ORDER BY ALL",
+    ) == [(130, False, 3), (260, False, 3), (260, True, 4)]
+    assert rows_of(db, "SELECT count(*) FROM raw.episodes WHERE phase = 'eval'") == [(16,)]
+    for command in ("audit", "check-duplicates"):
+        assert main([command, str(db)]) == 0, capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
