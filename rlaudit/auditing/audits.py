@@ -13,6 +13,7 @@ import duckdb
 
 from rlaudit.auditing.baseline import apply_baseline, read_baseline
 from rlaudit.auditing.checks import run_checks
+from rlaudit.auditing.departures import departures_of
 from rlaudit.auditing.failures import first_line
 from rlaudit.auditing.history import read_history, record_audit
 from rlaudit.auditing.looks import at_look
@@ -168,6 +169,7 @@ def audit_log(
                 log.incomplete,
                 snapshot,
                 look,
+                departures_of(log.con, run),
             )
     except UsageError:
         raise

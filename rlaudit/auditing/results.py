@@ -8,7 +8,7 @@ not be read or judged is a :class:`~rlaudit.errors.Problem`, beside the results 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from rlaudit.auditing.diagnosis import fill
 from rlaudit.auditing.scripts import script_of
@@ -141,6 +141,17 @@ class RunSnapshot:
     last_env_step: int | None
 
 
+class Departure(NamedTuple):
+    """A setting by which runs depart from the papers on purpose.
+
+    ``sentence`` says how, and what the paper does; ``runs`` is how many runs of the log do.
+    """
+
+    setting: str
+    sentence: str
+    runs: int
+
+
 @dataclass(frozen=True, slots=True)
 class SourceReport:
     """What an audit says of one log.
@@ -153,6 +164,7 @@ class SourceReport:
         incomplete: what of the log cannot be shown, as a sentence; None if nothing is missing.
         snapshot: how far each run was; empty unless the audit is recorded.
         look: which look at this growing log it was; None for the only one.
+        departures: from the papers, which the settings of the runs declare; no findings.
 
     """
 
@@ -163,6 +175,7 @@ class SourceReport:
     incomplete: str | None = None
     snapshot: tuple[RunSnapshot, ...] = ()
     look: int | None = None
+    departures: tuple[Departure, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from rlaudit.experiments.plan import Planned
 
 _TABLES = ("runs", "segments", "episodes")
-# What no figure needs: half of the bytes, and what tells of the machine.
-_LEFT_OUT = ("host", "pid", "first_obs_hash", "action_hash", "observation_hash")
+# What no figure needs: what tells of the machine, half of the bytes, and the ledger of all tables.
+_LEFT_OUT = (
+    *("host", "pid", "first_obs_hash", "action_hash", "observation_hash"),
+    *("rows_offered", "rows_written", "rows_spooled", "rows_dropped"),
+)
 
 
 def collect(runs: Sequence[Planned], into: Path) -> int:

@@ -5,7 +5,8 @@
 - ``clean``: true if everything could be judged and nothing of severity error was found
 - ``sources``: an array with ``source`` (as it was named), ``path``, ``incomplete`` (what of the
   log could not be read, or null), ``look`` (which look at a growing log it is, from 1; null for
-  the only one) and ``checks``: objects with ``name``, ``family``, ``title``,
+  the only one), ``departures`` (from the papers, which the settings declare: ``setting``,
+  ``sentence`` and ``runs``) and ``checks``: objects with ``name``, ``family``, ``title``,
   ``severity`` (error or warning), ``status`` (pass, fail, not_applicable or error),
   ``rows`` (scanned in its first table), ``groups`` (how many were judged), ``groups_are`` (what
   they are, in the plural), ``judged`` (run ids), ``skipped`` (objects with ``run_id`` and
@@ -90,6 +91,7 @@ def _as_object(report: AuditReport) -> dict[str, Any]:
                 "path": str(source.path),
                 "incomplete": source.incomplete,
                 "look": source.look,
+                "departures": [departure._asdict() for departure in source.departures],
                 "checks": [_check(result) for result in source.results],
             }
             for source in report.sources

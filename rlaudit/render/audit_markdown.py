@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rlaudit.render.summary import by_reason, count, source_summary, summary
+from rlaudit.render.summary import by_reason, count, departure_line, source_summary, summary
 from rlaudit.render.values import printable
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def _document(report: AuditReport) -> Iterator[str]:
         yield f"- {escaped(source_summary(source))}"
         if source.incomplete:
             yield f"  - incomplete: {escaped(source.incomplete)}"
+        for departure in source.departures:
+            yield f"  - {escaped(departure_line(departure))}"
         for reason, names in by_reason(source.results).items():
             yield f"  - {escaped(reason)}: {', '.join(_code(name) for name in names)}"
     yield ""

@@ -10,7 +10,8 @@ import itertools
 import shlex
 from typing import TYPE_CHECKING
 
-from rlaudit.render.summary import by_reason, count, source_summary, summary
+from rlaudit.auditing import Departure
+from rlaudit.render.summary import by_reason, count, departure_line, source_summary, summary
 from rlaudit.render.terminal import console_for, print_indented, print_line, print_sample
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def write_table(stream: TextIO, report: AuditReport) -> None:
             print_line(
                 console, "the SQL that shows all rows of a finding: --format json, key query", "dim"
             )
+    _write_departures(console, report.sources)
     _write_not_judged(console, report.sources)
     _write_baseline(console, report)
 
@@ -134,6 +136,19 @@ def _cites(console: Console, result: CheckResult) -> str:
         return cites
     begun = cites[:_LONGEST_CITE].rsplit(" ", 1)[0]
     return f"{begun} ... (rlaudit audit --explain {result.check.name})"
+
+
+def _write_departures(console: Console, sources: Sequence[SourceReport]) -> None:
+    """Write what runs depart in from the papers on purpose, once for all logs."""
+    found: dict[tuple[str, str], int] = {}
+    for departure in (d for source in sources for d in source.departures):
+        of = departure.setting, departure.sentence
+        found[of] = found.get(of, 0) + departure.runs
+    if found:
+        print_line(console)
+        print_line(console, "departures from the papers that the settings declare", "bold")
+    for (setting, sentence), runs in sorted(found.items()):
+        print_indented(console, departure_line(Departure(setting, sentence, runs)), hang=2)
 
 
 def _write_not_judged(console: Console, sources: Sequence[SourceReport]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rlaudit.auditing import AuditReport, CheckResult, SourceReport
+    from rlaudit.auditing import AuditReport, CheckResult, Departure, SourceReport
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -48,6 +48,12 @@ def source_summary(source: SourceReport) -> str:
     runs = count(len(runs_of(source)), "run")
     checks = count(len(source.results), "check")
     return f"{source.source}: {checks} over {runs}: {', '.join(parts) or 'none could run'}"
+
+
+def departure_line(departure: Departure) -> str:
+    """Say which setting departs from the papers, how, and in how many runs."""
+    runs = count(departure.runs, "run")
+    return f"declared by {departure.setting} in {runs}: {departure.sentence}"
 
 
 def runs_of(source: SourceReport) -> set[str | None]:

@@ -78,7 +78,6 @@ departures AS (
     WHERE sync_every <= update_period
 )
 
-SELECT setting, departure, count(*) AS runs, min(run_id) AS example_run
+SELECT run_id, setting, departure
 FROM departures
-GROUP BY setting, departure
-ORDER BY setting, departure
+ORDER BY run_id, setting

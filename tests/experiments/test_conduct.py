@@ -7,6 +7,7 @@ import sys
 import pytest
 import toy
 
+from rlaudit.auditing import audit
 from rlaudit.errors import UsageError
 from rlaudit.experiments.collect import collect
 from rlaudit.experiments.conduct import conduct, is_finished, plan_runs
@@ -67,6 +68,8 @@ def test_the_gathered_log_holds_the_episodes_and_nothing_of_the_machine(made):
     with open_for_reading(into) as log:
         assert log.con.execute("SELECT count(*), count(host) FROM runs").fetchall() == [(4, 0)]
         assert log.con.execute("SELECT count(*) FROM samples").fetchall() == [(0,)]
+    report = audit(into)
+    assert report.clean, str(report)
 
 
 def test_a_run_that_fails_is_named_and_the_others_are_made(tmp_path):
