@@ -28,7 +28,7 @@ _VIDEO_SECONDS = 60.0
 
 def evaluate(
     context: typer.Context,
-    run_id: Annotated[str, typer.Argument(help="A run that saved checkpoints.")],
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="A run that saved checkpoints.")],
     *,
     db: Annotated[
         Path,
@@ -76,10 +76,10 @@ def evaluate(
 ) -> None:
     """Play and score games with the agent of a checkpoint.
 
-    Also while its run goes on. Whole games with noise off, on seeds that neither the run's training nor its own evaluations
-    use. Nothing is learned or stored. The games go to the log with phase eval, under the step of
-    the checkpoint, unless the share of random actions is another than in the run's evaluations:
-    a curve would mix the two.
+    Also while its run goes on. Whole games with noise off, on seeds that neither the run's
+    training nor its own evaluations use. Nothing is learned or stored. The games go to the log
+    with phase eval, under the step of the checkpoint, unless the share of random actions is
+    another than in the run's evaluations: a curve would mix the two.
     """
     require_train_extra()
     from rlaudit.render.evaluation import write_evaluation
