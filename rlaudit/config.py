@@ -66,6 +66,11 @@ class EnvConfig:
     terminal_on_life_loss: bool = _setting(
         False, "learn from a lost life as from an end; the game goes on"
     )
+    fire_each_life: bool = _setting(
+        False,
+        "press FIRE in the first step of each life, in evaluation too: an Atari agent that has not "
+        "learned to serve waits for ever",
+    )
     reward_clip: float = _setting(
         1.0, "clip rewards to [-X, X] for learning; 0 leaves them as they are", low=0
     )

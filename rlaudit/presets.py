@@ -58,6 +58,7 @@ PRESETS: dict[str, Preset] = {
             "network": "data-efficient",
             "hidden_units": 256,
             "terminal_on_life_loss": True,
+            "fire_each_life": True,
             "capacity": 500_000,
             "update_period": 2,
             "target_sync_agent_steps": 1_000,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from ale_py import Action
 from ale_py.vector_env import AtariVectorEnv
 
 from rlaudit.envs.base import EnvStep
@@ -57,7 +58,9 @@ class AtariEnvs:
         self.num_envs = config.num_envs
         # One frame at a time: stacks are built by the loop and rebuilt by the replay, the same way.
         self._env = make_emulators(config, FRAME_SHAPE)
-        self.num_actions = int(self._env.single_action_space.n)  # type: ignore[attr-defined] # Discrete
+        actions = list(self._env.ale.get_action_set())
+        self.num_actions = len(actions)
+        self.fire_action = actions.index(Action.FIRE) if Action.FIRE in actions else None
 
     def reset(
         self, mask: NDArray[np.bool_], seeds: Sequence[int]

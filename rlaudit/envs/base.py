@@ -33,6 +33,8 @@ class VectorEnvironment(Protocol):
     num_actions: int
     observation_shape: tuple[int, ...]
     """Shape of one observation; for images one frame (height, width), without a stack."""
+    fire_action: int | None
+    """The action FIRE of an Atari game that has it."""
     is_image: bool
 
     def reset(

@@ -33,6 +33,7 @@ class GymnasiumEnvs:
     """
 
     is_image = False
+    fire_action: int | None = None
 
     def __init__(self, config: EnvConfig) -> None:
         self.num_envs = config.num_envs

@@ -11,6 +11,8 @@ import numpy as np
 from rlaudit.records import EpisodeRow
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from rlaudit.records import Phase
@@ -55,6 +57,8 @@ class RunningEpisode:
         self.start_step = 0
         self.end_step = 0
         self.length = 0
+        self.life_length = 0
+        """Agent steps in the life under way."""
         self.return_raw = 0.0
         self.return_clipped = 0.0
         self.lives_lost = 0
@@ -93,11 +97,14 @@ class RunningEpisode:
             self.start_step = env_step
         self.end_step = env_step
         self.length += 1
+        self.life_length += 1
         self.actions.append(action)
         self.return_raw += reward_raw
         self.return_clipped += reward_clipped
         lost = lives is not None and self.lives is not None and lives < self.lives
         self.lives_lost += lost
+        if lost:
+            self.life_length = 0
         self.lives = lives
         if noise_draw is not None and noise_draw != self._last_noise_draw:
             self.noise_draws += 1
@@ -148,6 +155,15 @@ class RunningEpisode:
             observation_hash=_value(self._observations) if hashed else None,
             noise_draws=self.noise_draws if self.noisy else None,
         )
+
+
+def serve(
+    actions: NDArray[np.int64], running: Sequence[RunningEpisode | None], fire_action: int
+) -> None:
+    """Press FIRE in place of the action (environments,) where a life has its first step to do."""
+    for i, episode in enumerate(running):
+        if episode is not None and episode.life_length == 0:
+            actions[i] = fire_action
 
 
 def _value(digest: Any) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 
 from rlaudit.agent.agent import exploration
 from rlaudit.envs import episode_seed, make_envs
-from rlaudit.train.episodes import RunningEpisode, fingerprint
+from rlaudit.train.episodes import RunningEpisode, fingerprint, serve
 from rlaudit.train.observations import no_observations, show
 
 if TYPE_CHECKING:
@@ -112,6 +112,8 @@ class Evaluator:
                 self.env.num_envs, agent.num_actions, epsilon, self.rng
             )
             actions = np.where(explore, random_actions, greedy)
+            if self.config.env.fire_each_life and self.env.fire_action is not None:
+                serve(actions, self._running, self.env.fire_action)
             step = self.env.step(actions)
             finished = self._take(step, actions, noise_draw, env_step)
             done += len(finished)

@@ -18,7 +18,7 @@ from rlaudit.envs import episode_seed, repeat_episodes
 from rlaudit.errors import CheckpointError
 from rlaudit.replay.frames import NO_FRAME
 from rlaudit.replay.nstep import NStepWindows, StateTags, Step
-from rlaudit.train.episodes import RunningEpisode, fingerprint
+from rlaudit.train.episodes import RunningEpisode, fingerprint, serve
 from rlaudit.train.observations import no_observations, show
 from rlaudit.train.pacing import Pace
 from rlaudit.train.ticks import Evaluation, Look, Tick, Update
@@ -225,6 +225,8 @@ class TrainingLoop:
     def _tick(self) -> Tick:
         epsilon = self._pace.epsilon(self.env_step)
         acted = self.agent.act(self._observations, epsilon=epsilon, rng=self._rng)
+        if self.config.env.fire_each_life and self.env.fire_action is not None:
+            serve(acted.actions, self.running, self.env.fire_action)
         step = self.env.step(acted.actions)
         if self.config.env.time_limit_is_terminal:
             ended = step.terminated | step.truncated

@@ -14,7 +14,7 @@ import torch
 
 from rlaudit.agent.agent import Agent, resolve_device
 from rlaudit.envs import make_envs
-from rlaudit.errors import DatabaseWriteError, UsageError
+from rlaudit.errors import ConfigError, DatabaseWriteError, UsageError
 from rlaudit.record import Recorder
 from rlaudit.records import EpisodeRow, EventRow
 from rlaudit.replay.frames import FrameStore, VectorStore
@@ -169,6 +169,12 @@ def build_loop(config: TrainConfig, *, for_log: bool) -> TrainingLoop:
     replay_rng, action_rng, eval_rng = (np.random.default_rng(c) for c in children[2:])
     device = resolve_device(config.schedule.device)
     env = make_envs(config.env)
+    if config.env.fire_each_life and env.fire_action is None:
+        env.close()
+        raise ConfigError(
+            f"fire_each_life is on, and {config.env.env} has no action FIRE",
+            hint="pass --no-fire-each-life",
+        )
     shape = env.observation_shape
     store: ObservationStore
     if env.is_image:

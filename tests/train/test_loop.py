@@ -5,7 +5,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from rlaudit.agent.agent import Acted
 from rlaudit.envs import EnvStep
+from rlaudit.errors import ConfigError
 from rlaudit.presets import resolve
 from rlaudit.train import run as run_module
 from rlaudit.train.run import build_loop
@@ -275,3 +277,37 @@ def test_beta_moves_with_the_episodes_that_ended_before_the_step(scripted):
     assert seen[4] == seen[7] == pytest.approx(0.46)
     assert seen[8] == seen[12] == pytest.approx(0.52)
     assert seen[13] == pytest.approx(0.58)
+
+
+def test_fire_is_pressed_in_the_first_step_of_each_life(scripted, monkeypatch):
+    monkeypatch.setattr(ScriptedEnvs, "fire_action", 1, raising=False)
+    loop = scripted(fire_each_life=True, n_step=1, learning_starts=1_000)
+    act = loop.agent.act
+    loop.agent.act = lambda *args, **named: act(*args, **named)._replace(
+        actions=np.zeros(loop.env.num_envs, np.int64)
+    )
+    actions = [w.action for tick in loop.ticks() for w, _ in tick.stored]
+    # Episodes of 3, 4 and 5 steps, and a life is lost in the second step of each.
+    assert actions[:12] == [1, 0, 1, *[1, 0, 1, 0], *[1, 0, 1, 0, 0]]
+
+
+def test_an_agent_that_never_fires_still_plays_breakout_if_it_is_served():
+    settings = {"hidden_units": 8, "num_atoms": 5, "capacity": 500, "learning_starts": 1_000}
+    config = resolve(
+        "breakout",
+        atari=True,
+        preset="atari-cpu",
+        from_flags={**settings, "steps": 400, "noop_max": 0, "seed": 1},
+    )
+    loop = build_loop(config, for_log=False)
+    loop.agent.act = lambda *_, **__: Acted(np.zeros(1, np.int64), None)
+    finished = [episode for tick in loop.ticks() for episode in tick.finished]
+    loop.close()
+    assert len(finished) >= 2
+    assert all(episode.lives_lost == 5 for episode in finished)
+
+
+def test_fire_is_refused_where_there_is_none():
+    config = resolve("CartPole-v1", atari=False, from_flags={"fire_each_life": True})
+    with pytest.raises(ConfigError, match="CartPole-v1 has no action FIRE"):
+        build_loop(config, for_log=False)
