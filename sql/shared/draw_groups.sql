@@ -1,7 +1,7 @@
 -- name: draw_groups
 -- title: Draws and write-backs by priority, and by when a transition was stored and drawn
 -- reads: samples, updates
--- needs: update_clock, draws
+-- needs: draws
 
 -- Two groupings from one pass. by_priority: buckets of half a power of two, of the priority that
 -- was drawn (old_bucket) and that was written (new_bucket). by age: the eighth in which the update
@@ -12,21 +12,20 @@
 -- on 13M samples with two threads: 1.3 s.
 WITH draws AS (
     SELECT
-        s.run_id,
-        s.is_last,
-        s.priority::DOUBLE AS priority,
-        s.priority_new::DOUBLE AS priority_new,
-        CASE WHEN s.priority > 0 THEN try_cast(floor(2 * log2(s.priority)) AS INTEGER) END
+        run_id,
+        is_last,
+        priority::DOUBLE AS priority,
+        priority_new::DOUBLE AS priority_new,
+        CASE WHEN d.priority > 0 THEN try_cast(floor(2 * log2(d.priority)) AS INTEGER) END
             AS old_bucket,
-        CASE WHEN s.priority_new > 0 THEN try_cast(floor(2 * log2(s.priority_new)) AS INTEGER) END
+        CASE WHEN d.priority_new > 0 THEN try_cast(floor(2 * log2(d.priority_new)) AS INTEGER) END
             AS new_bucket,
-        c.eighth,
-        (s.transition_id - c.first_id) // c.block AS cohort,
-        c.clock,
-        least(c.priority_total / nullif(c.buffer_size * s.priority::DOUBLE, 0), 5) AS inverse
-    FROM shared.draws AS s
-    JOIN shared.update_clock AS c USING (run_id, update_id)
-    WHERE isfinite(s.priority)
+        eighth,
+        (transition_id - first_id) // block AS cohort,
+        clock,
+        least(priority_total / nullif(buffer_size * d.priority::DOUBLE, 0), 5) AS inverse
+    FROM shared.draws AS d
+    WHERE isfinite(d.priority)
 )
 SELECT
     run_id,

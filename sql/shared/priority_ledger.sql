@@ -10,26 +10,26 @@
 -- batch falls. Cost on 13M samples with two threads: 0.8 s.
 WITH written AS (
     SELECT
-        s.run_id,
-        s.update_id,
+        run_id,
+        update_id,
         count(*) AS draws,
-        count(*) FILTER (s.slot < c.span // 4) AS draws_1,
-        count(*) FILTER (s.slot < c.span // 2) AS draws_2,
-        count(*) FILTER (s.slot < c.span * 3 // 4) AS draws_3,
-        sum(s.gain) AS gain,
-        sum(s.gain) FILTER (s.slot < c.span // 4) AS gain_1,
-        sum(s.gain) FILTER (s.slot < c.span // 2) AS gain_2,
-        sum(s.gain) FILTER (s.slot < c.span * 3 // 4) AS gain_3
+        count(*) FILTER (slot < span // 4) AS draws_1,
+        count(*) FILTER (slot < span // 2) AS draws_2,
+        count(*) FILTER (slot < span * 3 // 4) AS draws_3,
+        sum(gain) AS gain,
+        sum(gain) FILTER (slot < span // 4) AS gain_1,
+        sum(gain) FILTER (slot < span // 2) AS gain_2,
+        sum(gain) FILTER (slot < span * 3 // 4) AS gain_3
     FROM (
         SELECT
             run_id,
             update_id,
             slot,
+            span,
             CASE WHEN is_last THEN priority_new::DOUBLE - priority END AS gain
         FROM shared.draws
-    ) AS s
-    JOIN shared.update_clock AS c USING (run_id, update_id)
-    GROUP BY s.run_id, s.update_id
+    )
+    GROUP BY run_id, update_id
 ),
 moved AS (
     SELECT

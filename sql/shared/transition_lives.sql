@@ -66,16 +66,15 @@ alive AS (
 ),
 drawn AS (
     SELECT
-        s.run_id,
-        s.transition_id,
+        run_id,
+        transition_id,
         count(*) AS draws,
-        min(c.clock) AS replay_clock,
-        min(c.clock_before) AS replay_clock_before,
-        sum(s.priority_new::DOUBLE - s.priority) FILTER (is_last) AS gain,
-        sum((s.priority::DOUBLE - s.priority_new) * c.clock) FILTER (is_last) AS moment
-    FROM shared.draws AS s
-    JOIN shared.update_clock AS c USING (run_id, update_id)
-    GROUP BY s.run_id, s.transition_id
+        min(clock) AS replay_clock,
+        min(clock_before) AS replay_clock_before,
+        sum(priority_new::DOUBLE - priority) FILTER (is_last) AS gain,
+        sum((priority::DOUBLE - priority_new) * clock) FILTER (is_last) AS moment
+    FROM shared.draws
+    GROUP BY run_id, transition_id
 ),
 copies AS (
     SELECT r.run_id, r.transition_id, c.clock AS replay_clock, any_value(r.draws) AS draws
