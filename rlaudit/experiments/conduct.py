@@ -112,12 +112,12 @@ class _Conduct:
         self._on_state = on_state
         self._planned = len(runs)
         self._done = len(runs) - len(wanted)
-        self._steps: dict[str, int] = {}
+        self._progress: dict[str, tuple[int, int]] = {}
         self._failed: list[str] = []
 
     def drive(self, jobs: int) -> State:
         context = get_context("spawn")
-        reports: SimpleQueue[tuple[str, int]] = context.SimpleQueue()
+        reports: SimpleQueue[tuple[str, int, int]] = context.SimpleQueue()
         stopping = context.Event()
         pool = ProcessPoolExecutor(
             jobs, mp_context=context, initializer=_begin_worker, initargs=(reports, stopping)
@@ -128,8 +128,8 @@ class _Conduct:
                 self._on_state(self._state())
                 ended, _ = wait(left, _SECONDS_BETWEEN_REPORTS, return_when=FIRST_COMPLETED)
                 while not reports.empty():
-                    name, step = reports.get()
-                    self._steps[name] = step
+                    name, step, steps = reports.get()
+                    self._progress[name] = step, steps
                 for future in ended:
                     self._end(left.pop(future), None if future.cancelled() else future.result())
                 if stop.is_set() and not stopping.is_set():
@@ -139,7 +139,7 @@ class _Conduct:
         return self._state()
 
     def _end(self, planned: Planned, outcome: str | None) -> None:
-        self._steps.pop(_name(planned), None)
+        self._progress.pop(_name(planned), None)
         if outcome == "finished":
             self._done += 1
         elif outcome not in (None, "interrupted"):
@@ -149,8 +149,9 @@ class _Conduct:
         return State(
             planned=self._planned,
             done=self._done,
-            steps=sum(self._steps.values()),
-            running=sorted(self._steps),
+            share=(self._done + sum(step / steps for step, steps in self._progress.values()))
+            / self._planned,
+            running=[f"{name}: {step:,}" for name, (step, _) in sorted(self._progress.items())],
             failed=self._failed,
         )
 
@@ -176,13 +177,13 @@ def _one_thread_each() -> Iterator[None]:
 class _Worker:
     """What a process of the pool knows."""
 
-    reports: SimpleQueue[tuple[str, int]]
+    reports: SimpleQueue[tuple[str, int, int]]
     stopping: Event
     orphaned = threading.Event()
     is_training = False
 
 
-def _begin_worker(reports: SimpleQueue[tuple[str, int]], stopping: Event) -> None:
+def _begin_worker(reports: SimpleQueue[tuple[str, int, int]], stopping: Event) -> None:
     _Worker.reports, _Worker.stopping = reports, stopping
     # Ctrl-C in a terminal goes to the whole process group, and the parent decides what it means.
     if hasattr(os, "setpgid"):
@@ -219,7 +220,7 @@ def _train(planned: Planned) -> str:
         if _Worker.orphaned.is_set() or _Worker.stopping.is_set():
             signal.raise_signal(signal.SIGTERM)  # ends the run after the step under way
         else:
-            _Worker.reports.put((_name(planned), progress.env_step))
+            _Worker.reports.put((_name(planned), progress.env_step, progress.steps))
 
     try:
         if run_folder(default_folder(planned.log), planned.run_id).exists():

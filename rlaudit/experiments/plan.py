@@ -122,8 +122,9 @@ class State(NamedTuple):
     planned: int
     done: int
     """Finished runs, those of earlier commands included."""
-    steps: int
-    """Agent steps done so far by the runs under way."""
+    share: float
+    """Of the experiment, from 0 to 1: a run under way counts by its agent steps."""
     running: Sequence[str]
+    """Each run under way, with the agent steps that it has done."""
     failed: Sequence[str]
     """A sentence for each run that failed in this command."""

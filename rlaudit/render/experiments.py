@@ -39,25 +39,26 @@ def experiment_display(
 ) -> Iterator[Callable[[State], None]]:
     """Give a function that shows how far an experiment is: a bar on a terminal, else lines."""
     console = console or Console(stderr=True, highlight=False)
-    began, before, next_line = clock(), -1, -math.inf
+    began, before, next_line = clock(), math.nan, -math.inf
 
     def facts(state: State) -> str:
         nonlocal before
-        before = state.done if before < 0 else before
-        here = state.done - before
-        left = (clock() - began) / here * (state.planned - state.done) if here else math.nan
-        eta = "-:--" if math.isnan(left) else duration(left)
-        return (
-            f"{state.done} of {state.planned} runs  ETA {eta}  "
-            f"now {', '.join(state.running) or 'starting'} at {state.steps:,} steps"
-        )
+        before = state.share if math.isnan(before) else before
+        here = state.share - before
+        eta = duration((clock() - began) / here * (1 - state.share)) if here > 0 else "-:--"
+        now = f"at step {', '.join(state.running)}" if state.running else "starting"
+        return f"{state.done} of {state.planned} runs  ETA {eta}  {now}"
 
     if console.is_terminal and not console.is_dumb_terminal:
         with Live(console=console, auto_refresh=False, transient=True) as live:
 
             def draw(state: State) -> None:
                 grid = Table.grid()
-                grid.add_row(ProgressBar(total=state.planned, completed=state.done, width=60))
+                grid.add_row(
+                    ProgressBar(
+                        total=state.planned, completed=state.share * state.planned, width=60
+                    )
+                )
                 grid.add_row(Text(facts(state), no_wrap=True, overflow="ellipsis"))
                 live.update(grid, refresh=True)
 

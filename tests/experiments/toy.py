@@ -27,4 +27,4 @@ LONG = {"steps": 2_000}
 
 if __name__ == "__main__":
     runs = plan_runs(TOY, Path(sys.argv[1]), seeds=2, scale=LONG)
-    conduct(runs, jobs=2, on_state=lambda state: print(state.steps, flush=True))  # noqa: T201 - a test reads it
+    conduct(runs, jobs=2, on_state=lambda state: print(len(state.running), flush=True))  # noqa: T201 - a test reads it
