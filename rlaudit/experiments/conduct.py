@@ -6,6 +6,7 @@ checkpoint from there, another from its start.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -14,8 +15,9 @@ from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from typing import TYPE_CHECKING
 
+from rlaudit.config import build, config_hash
 from rlaudit.envs import resolve_env
-from rlaudit.errors import EXIT_FAILED, DatabaseError, RlauditError, UsageError
+from rlaudit.errors import EXIT_FAILED, ConfigError, DatabaseError, RlauditError, UsageError
 from rlaudit.experiments.plan import Planned, State
 from rlaudit.store import list_runs, open_for_reading
 from rlaudit.train import resume_training, run_training
@@ -76,17 +78,26 @@ def is_finished(planned: Planned) -> bool:
         return False
     try:
         with open_for_reading(planned.log) as log:
-            hashes = log.con.execute("SELECT config_hash FROM runs").fetchall()
+            configs = log.con.execute("SELECT config FROM runs").fetchall()
             states = [run.state for run in list_runs(log)]
     except DatabaseError:
         # Killed before its first rows were in the file.
         return False
-    if any(found != planned.config_hash for (found,) in hashes):
+    if any(_config_hash(config) != planned.config_hash for (config,) in configs):
         raise UsageError(
             f"{planned.log} is of a run with other settings",
             hint="name another folder, or ask for the settings that it was begun with",
         )
     return states == ["finished"]
+
+
+def _config_hash(config: str) -> str | None:
+    """Hash a log's settings as this version knows them; one that did not exist has its default."""
+    settings = json.loads(config)
+    try:
+        return config_hash(build(settings.pop("preset"), settings).to_json())
+    except ConfigError:
+        return None
 
 
 def conduct(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from rlaudit.auditing import audit
 from rlaudit.errors import UsageError
 from rlaudit.experiments.collect import collect
 from rlaudit.experiments.conduct import conduct, is_finished, plan_runs
-from rlaudit.store import list_runs, open_for_reading
+from rlaudit.store import list_runs, open_for_reading, open_for_writing
 
 
 def episodes_of(log, run_id):
@@ -54,6 +55,21 @@ def test_a_folder_of_other_settings_is_refused(made):
     others = plan_runs(toy.TOY, folder, seeds=2, scale={"steps": 500})
     with pytest.raises(UsageError, match="other settings"):
         conduct(others, jobs=1)
+
+
+def test_a_setting_of_a_later_version_leaves_finished_runs_finished(made, tmp_path):
+    planned = plan_runs(toy.TOY, tmp_path, seeds=1)[0]
+    planned.log.parent.mkdir(parents=True)
+    shutil.copy(made[1][0].log, planned.log)
+    with open_for_writing(planned.log) as con:
+        con.execute(
+            "UPDATE raw.runs SET config = json_merge_patch(config, '{\"eval_epsilon\":null}')"
+        )
+    assert is_finished(planned)
+    with open_for_writing(planned.log) as con:
+        con.execute("UPDATE raw.runs SET config = json_merge_patch(config, '{\"unheard_of\":1}')")
+    with pytest.raises(UsageError, match="other settings"):
+        is_finished(planned)
 
 
 def test_the_gathered_log_holds_the_episodes_and_nothing_of_the_machine(made):
