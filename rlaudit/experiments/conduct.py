@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from rlaudit.config import build, config_hash
 from rlaudit.envs import resolve_env
-from rlaudit.errors import EXIT_FAILED, ConfigError, DatabaseError, RlauditError, UsageError
+from rlaudit.errors import EXIT_FAILED, ConfigError, RlauditError, UsageError
 from rlaudit.experiments.plan import Planned, State
 from rlaudit.store import list_runs, open_for_reading
 from rlaudit.train import resume_training, run_training
@@ -73,16 +73,14 @@ def is_finished(planned: Planned) -> bool:
 
     Raises:
         UsageError: if the log is of a run with other settings.
+        DatabaseError: if it cannot be read: another process has it open, or it is no log. It is
+            left as it is.
     """
-    if not planned.log.exists():
+    if not planned.log.exists() or not planned.log.stat().st_size:
         return False
-    try:
-        with open_for_reading(planned.log) as log:
-            configs = log.con.execute("SELECT config FROM runs").fetchall()
-            states = [run.state for run in list_runs(log)]
-    except DatabaseError:
-        # Killed before its first rows were in the file.
-        return False
+    with open_for_reading(planned.log) as log:
+        configs = log.con.execute("SELECT config FROM runs").fetchall()
+        states = [run.state for run in list_runs(log)]
     if any(_config_hash(config) != planned.config_hash for (config,) in configs):
         raise UsageError(
             f"{planned.log} is of a run with other settings",

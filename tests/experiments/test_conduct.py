@@ -9,7 +9,7 @@ import pytest
 import toy
 
 from rlaudit.auditing import audit
-from rlaudit.errors import UsageError
+from rlaudit.errors import DatabaseError, UsageError
 from rlaudit.experiments.collect import collect
 from rlaudit.experiments.conduct import conduct, is_finished, plan_runs
 from rlaudit.store import list_runs, open_for_reading, open_for_writing
@@ -70,6 +70,22 @@ def test_a_setting_of_a_later_version_leaves_finished_runs_finished(made, tmp_pa
         con.execute("UPDATE raw.runs SET config = json_merge_patch(config, '{\"unheard_of\":1}')")
     with pytest.raises(UsageError, match="other settings"):
         is_finished(planned)
+
+
+def test_a_log_that_cannot_be_read_is_refused_and_not_made_again(tmp_path):
+    planned = plan_runs(toy.TOY, tmp_path, seeds=1)[0]
+    planned.log.parent.mkdir(parents=True)
+    planned.log.write_bytes(b"no database at all, but somebody's" * 1000)
+    with pytest.raises(DatabaseError, match="seed-001"):
+        conduct([planned], jobs=1)
+    assert planned.log.read_bytes().startswith(b"no database")
+
+
+def test_what_a_killed_run_left_of_an_empty_log_is_not_finished(tmp_path):
+    planned = plan_runs(toy.TOY, tmp_path, seeds=1)[0]
+    planned.log.parent.mkdir(parents=True)
+    planned.log.touch()
+    assert not is_finished(planned)
 
 
 def test_the_gathered_log_holds_the_episodes_and_nothing_of_the_machine(made):
