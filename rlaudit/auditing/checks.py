@@ -111,6 +111,8 @@ def _run(work: _Work, check: CheckFile) -> CheckResult:
         found = _judge(work, check, judged.runs)
         rows = work.scope.rows(check, check.reads[0], judged.runs)
         groups = _groups(check, work.scope, judged.runs, found.copies)
+    except duckdb.InterruptException:
+        raise  # Ctrl-C: nothing else interrupts an audit
     except (duckdb.Error, RlauditError) as error:
         problem = _problem(work, check, error)
         return CheckResult(check, "error", message=str(problem), problem=problem)

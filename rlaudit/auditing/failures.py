@@ -63,8 +63,9 @@ def interruptible(con: DuckDBPyConnection) -> Iterator[None]:
     """Let Ctrl-C during a query on ``con`` end it at once, as a KeyboardInterrupt.
 
     DuckDB looks for signals between its tasks only, and one task may be the whole query. So a
-    thread hears of the signal, and interrupts the query. Outside the main thread signals are left
-    alone, because Python delivers them there only.
+    thread hears of the signal, and interrupts the query. Where DuckDB sees the signal as well, it
+    may drop Python's KeyboardInterrupt in favour of its own InterruptException. Outside the main
+    thread signals are left alone, because Python delivers them there only.
     """
     with _watched(con) if threading.current_thread() is threading.main_thread() else nullcontext():
         try:
@@ -74,25 +75,34 @@ def interruptible(con: DuckDBPyConnection) -> Iterator[None]:
             if isinstance(error.__cause__, KeyboardInterrupt):
                 raise error.__cause__ from error
             raise
+        except duckdb.InterruptException as error:
+            raise KeyboardInterrupt from error
 
 
 @contextlib.contextmanager
 def _watched(con: DuckDBPyConnection) -> Iterator[None]:
-    """Interrupt ``con`` whenever SIGINT arrives; Python writes each signal's number to a socket."""
+    """Interrupt ``con`` from SIGINT on; Python writes each signal's number to a socket.
+
+    It does so again and again until the block is left, because a query that is only about to
+    start forgets an interruption.
+    """
     hears, tells = socket.socketpair()
     tells.setblocking(False)
 
     def watch() -> None:
         while number := hears.recv(1):
             if number[0] == signal.SIGINT:
-                con.interrupt()
+                while not left.wait(0.02):
+                    con.interrupt()
 
+    left = threading.Event()
     watcher = threading.Thread(target=watch, name="rlaudit-interrupt", daemon=True)
     before = signal.set_wakeup_fd(tells.fileno(), warn_on_full_buffer=False)
     watcher.start()
     try:
         yield
     finally:
+        left.set()
         signal.set_wakeup_fd(before)
         tells.close()
         watcher.join()
