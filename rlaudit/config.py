@@ -149,6 +149,9 @@ class ScheduleConfig:
     seed: int = _setting(0, "seed of everything random in the run", low=0)
     device: str = _setting("auto", "auto, cpu, cuda or mps")
     learning_starts: int = _setting(1_600, "agent steps before the first update", low=0)
+    learning_rate_decay: bool = _setting(
+        False, "move the learning rate linearly to 0, where it is at the last of the steps"
+    )
     update_period: int = _setting(4, "agent steps for each update", low=1)
     target_sync_agent_steps: int = _setting(
         8_000, "agent steps between copies of the online net to the target net", low=1

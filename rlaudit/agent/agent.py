@@ -198,6 +198,10 @@ class Agent:
             noise_select=noise_select,
         )
 
+    def scale_learning_rate(self, share: float) -> None:
+        """Learn from now on with this share of the configured learning rate."""
+        self._optimizer.param_groups[0]["lr"] = self.config.learning_rate * share
+
     def sync_target(self) -> None:
         """Copy the online net's parameters to the target net; noise is not copied."""
         with torch.no_grad():

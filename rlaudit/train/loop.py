@@ -2,14 +2,10 @@
 
 A tick is one step of all environments and the updates that fall due with it. Whoever drives the
 loop decides what becomes of the ticks.
-
-Updates fall due by agent steps: one for each ``update_period`` of them after learning began,
-whatever the number of environments, so the replay ratio does not depend on it.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +15,10 @@ from rlaudit.errors import CheckpointError
 from rlaudit.replay.frames import NO_FRAME
 from rlaudit.replay.nstep import NStepWindows, StateTags, Step
 from rlaudit.train.episodes import RunningEpisode, fingerprint, serve
+from rlaudit.train.learning import Learner
 from rlaudit.train.observations import no_observations, show
 from rlaudit.train.pacing import Pace
-from rlaudit.train.ticks import Evaluation, Look, Tick, Update
+from rlaudit.train.ticks import Evaluation, Tick
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,23 +30,14 @@ if TYPE_CHECKING:
     from rlaudit.envs import EnvStep, VectorEnvironment
     from rlaudit.records import EpisodeRow
     from rlaudit.replay.nstep import Window
-    from rlaudit.replay.replay import Batch, Replay, Stored
+    from rlaudit.replay.replay import Replay, Stored
     from rlaudit.train.evaluation import Evaluator
-
-# The sum over a million leaves takes 0.4 ms: rarely enough to cost nothing, often enough to see
-# a drift begin.
-UPDATES_BETWEEN_LEAF_SUMS = 1_000
-
-_GONE = np.empty(0, np.uint8)
 
 _COUNTERS = (
     "env_step",
-    "updates_done",
     "episodes_begun",
     "episodes_finished",
     "last_episode_id",
-    "_learning_since",
-    "_target_periods",
     "_eval_periods",
 )
 
@@ -84,7 +72,7 @@ class TrainingLoop:
         self.replay = replay
         self.windows = NStepWindows(config.replay.n_step, config.replay.gamma, env.num_envs)
         self.env_step = 0
-        self.updates_done = 0
+        self.learner = Learner(config, agent, replay, for_log=for_log, stacked=env.is_image)
         # Those of evaluations count as well: one numbering for all episodes of a run.
         self.episodes_begun = 0
         self.episodes_finished = 0
@@ -95,8 +83,6 @@ class TrainingLoop:
         self._eval_periods = 0
         self._rng = rng
         self._for_log = for_log
-        self._learning_since: int | None = None
-        self._target_periods = 0
         count = env.num_envs
         self._observations = no_observations(env, config.env.frame_stack)
         self._frames = [NO_FRAME] * count
@@ -153,6 +139,7 @@ class TrainingLoop:
         """
         return {
             **{name: getattr(self, name) for name in _COUNTERS},
+            **self.learner.state(),
             "frames": self._frames,
             "begun_in": self._begun_in,
             "rng": self._rng.bit_generator.state,
@@ -174,6 +161,7 @@ class TrainingLoop:
         """
         for name in _COUNTERS:
             setattr(self, name, state[name])
+        self.learner.load_state(state)
         self._frames = list(state["frames"])
         self._begun_in = list(state["begun_in"])
         self._rng.bit_generator.state = state["rng"]
@@ -245,7 +233,7 @@ class TrainingLoop:
             for i in np.flatnonzero(ended)
         ]
         # An update in an episode's last step is still one of that episode.
-        updates = self._updates_due()
+        updates = self.learner.catch_up(self.env_step, self._pace.counted)
         self.episodes_finished += len(finished)
         self._pace.finish(finished)
         if finished:
@@ -259,7 +247,7 @@ class TrainingLoop:
         assert evaluator is not None  # noqa: S101 - it is what made an evaluation due
         schedule = self.config.schedule
         first_id = self.episodes_begun
-        updates_before = self.updates_done
+        updates_before = self.learner.updates_done
         transitions_before = self.replay.last_transition_id + 1
         episodes: list[EpisodeRow] = []
         for finished in evaluator.play(self.agent, first_id, self.env_step):
@@ -273,7 +261,7 @@ class TrainingLoop:
             first_episode_id=first_id,
             episodes=episodes,
             updates_before=updates_before,
-            updates_after=self.updates_done,
+            updates_after=self.learner.updates_done,
             transitions_before=transitions_before,
             transitions_after=self.replay.last_transition_id + 1,
         )
@@ -361,69 +349,6 @@ class TrainingLoop:
         """Return a reward as it is learned from."""
         clip = self.config.env.reward_clip
         return max(-clip, min(clip, reward)) if clip else reward
-
-    def _updates_due(self) -> list[Update]:
-        schedule = self.config.schedule
-        if self._learning_since is None:
-            enough = self.replay.size >= self.config.replay.batch_size
-            if self.env_step < schedule.learning_starts or not enough:
-                return []
-            self._learning_since = self.env_step
-            self._target_periods = self.env_step // schedule.target_sync_agent_steps
-        due = (self.env_step - self._learning_since) // schedule.update_period
-        updates: list[Update] = []
-        while self.updates_done < due:
-            updates.append(self._update())
-            if updates[-1].problem:
-                break
-        return updates
-
-    def _update(self) -> Update:
-        replay = self.replay
-        update_id = self.updates_done
-        prioritized = self.config.replay.prioritized
-        measure = prioritized and update_id % UPDATES_BETWEEN_LEAF_SUMS == 0
-        leaf_sum = replay.leaf_sum() if measure else None
-        max_priority = replay.max_priority if prioritized else None
-        batch = replay.sample(self.env_step, self._pace.counted)
-        look = self._look(batch, update_id % len(batch.slots)) if self._for_log else None
-        learned = self.agent.learn(batch)
-        written, problem = None, ""
-        if not np.isfinite(learned.td_errors).all() or not np.isfinite(learned.loss):
-            problem = (
-                f"the TD error or the loss of update {update_id} at step {self.env_step} is not "
-                "a finite number"
-            )
-        elif prioritized:
-            written = replay.update_priorities(batch.slots, learned.td_errors)
-        periods = self.env_step // self.config.schedule.target_sync_agent_steps
-        synced = periods > self._target_periods
-        if synced:
-            self.agent.sync_target()
-            self._target_periods = periods
-        self.updates_done += 1
-        return Update(
-            update_id=update_id,
-            env_step=self.env_step,
-            last_transition_id=replay.last_transition_id,
-            buffer_size=replay.size,
-            max_priority=max_priority,
-            leaf_sum=leaf_sum,
-            # Atari's stacks are 1.8 MB a batch, and whoever logs keeps several updates for a while.
-            batch=replace(batch, observations=_GONE, next_observations=_GONE),
-            learned=learned,
-            look=look,
-            written=written,
-            target_synced=synced,
-            problem=problem,
-        )
-
-    def _look(self, batch: Batch, batch_index: int) -> Look:
-        observation = batch.observations[batch_index]
-        stack_hash = fingerprint(observation)
-        # A flat observation is a stack of one.
-        obs_hash = fingerprint(observation[-1]) if self.env.is_image else stack_hash
-        return Look(self.replay.probe(batch, batch_index), obs_hash, stack_hash)
 
 
 def _not_repeated(saved: dict[str, Any], what: str) -> CheckpointError:

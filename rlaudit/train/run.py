@@ -387,7 +387,7 @@ class _Run:
             env_step=loop.env_step,
             episode_id=loop.last_episode_id,
             transition_id=loop.replay.last_transition_id,
-            update_id=loop.updates_done - 1,
+            update_id=loop.learner.updates_done - 1,
         )
 
     def _report(self, now: float) -> None:
@@ -410,7 +410,7 @@ class _Run:
             steps_per_second=(loop.env_step - step) / max(now - since, 1e-9),
             episodes=loop.episodes_finished,
             mean_return=float(np.mean(returns)) if returns else math.nan,
-            updates=loop.updates_done,
+            updates=loop.learner.updates_done,
             loss=float(np.mean(self._losses)) if self._losses else math.nan,
             rows_logged=recorder.rows_logged if recorder else 0,
         )

@@ -185,6 +185,20 @@ def test_the_gradient_is_clipped_and_its_norm_before_is_reported():
     assert norms[0.1] == pytest.approx((free, 0.1), rel=1e-4)
 
 
+@pytest.mark.parametrize("share", [1.0, 0.25, 0.0])
+def test_a_share_of_the_learning_rate_moves_the_parameters_by_that_share(share):
+    moves = []
+    for scaled in (1.0, share):
+        learner = agent(**PLAIN)
+        before = [p.detach().clone() for p in learner.online.parameters()]
+        learner.scale_learning_rate(scaled)
+        learner.learn(chain())
+        after = learner.online.parameters()
+        moves.append(torch.cat([(p - q).flatten() for p, q in zip(after, before, strict=True)]))
+    torch.testing.assert_close(moves[1], share * moves[0], rtol=1e-3, atol=1e-7)
+    assert moves[0].any()
+
+
 def test_the_target_net_follows_only_a_sync():
     learner = agent()
     before = [p.clone() for p in learner.target.parameters()]

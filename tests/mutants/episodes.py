@@ -227,7 +227,7 @@ def learning_goes_on_in_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
     tick_of_evaluation = TrainingLoop._tick_of_evaluation
 
     def tick(self):
-        return tick_of_evaluation(self)._replace(updates=[self._update()])
+        return tick_of_evaluation(self)._replace(updates=[self.learner.update(self.env_step, 0)])
 
     monkeypatch.setattr(TrainingLoop, "_tick_of_evaluation", tick)
 

@@ -9,7 +9,7 @@ from mutant import mutant
 from rlaudit.record.recorder import Recorder
 from rlaudit.replay import replay as replay_module
 from rlaudit.replay.nstep import NStepWindows
-from rlaudit.train.loop import TrainingLoop
+from rlaudit.train.learning import Learner
 
 if TYPE_CHECKING:
     import pytest
@@ -62,13 +62,13 @@ def last_windows_stored_backwards(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def step_counter_overflows(monkeypatch: pytest.MonkeyPatch) -> None:
     """The step of an update is kept in nine bits."""
-    update = TrainingLoop._update
+    update = Learner.update
 
-    def wrap(self):
-        made = update(self)
+    def wrap(self, env_step, episodes):
+        made = update(self, env_step, episodes)
         return made._replace(env_step=made.env_step % 512)
 
-    monkeypatch.setattr(TrainingLoop, "_update", wrap)
+    monkeypatch.setattr(Learner, "update", wrap)
 
 
 @mutant(

@@ -11,7 +11,7 @@ from mutant import mutant
 from rlaudit.replay import replay as replay_module
 from rlaudit.replay.replay import PriorityWrite, Replay
 from rlaudit.replay.sumtree import SumTree
-from rlaudit.train import loop as loop_module
+from rlaudit.train import learning
 from rlaudit.train import run as run_module
 
 if TYPE_CHECKING:
@@ -304,4 +304,4 @@ def total_drifts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SumTree, "set_one", adjusted(SET_ONE))
     monkeypatch.setattr(SumTree, "total", property(lambda self: float(totals[id(self)])))
     monkeypatch.setattr(SumTree, "find", find)
-    monkeypatch.setattr(loop_module, "UPDATES_BETWEEN_LEAF_SUMS", 100)
+    monkeypatch.setattr(learning, "UPDATES_BETWEEN_LEAF_SUMS", 100)

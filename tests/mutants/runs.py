@@ -216,8 +216,8 @@ def resume_counts_updates_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def load(self, state):
         load_state(self, state)
-        self.updates_done = 0
-        self._learning_since = self.env_step
+        self.learner.updates_done = 0
+        self.learner._learning_since = self.env_step
 
     monkeypatch.setattr(TrainingLoop, "load_state", load)
 
@@ -271,7 +271,7 @@ def resume_counts_steps_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def load(self, state):
         load_state(self, state)
-        self._learning_since -= self.env_step
+        self.learner._learning_since -= self.env_step
         self.env_step = 0
 
     monkeypatch.setattr(TrainingLoop, "load_state", load)

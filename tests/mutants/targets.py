@@ -10,12 +10,13 @@ from mutant import mutant
 
 from rlaudit.agent import agent as agent_module
 from rlaudit.agent.agent import Agent
+from rlaudit.train.learning import Learner
 from rlaudit.train.loop import TrainingLoop
 
 if TYPE_CHECKING:
     import pytest
 
-UPDATE = TrainingLoop._update
+UPDATE = Learner.update
 
 
 def schedule_with(monkeypatch: pytest.MonkeyPatch, change) -> None:
@@ -100,11 +101,11 @@ def support_ignores_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def target_never_copied(monkeypatch: pytest.MonkeyPatch) -> None:
     """The step at which the next copy falls due is never reached."""
 
-    def update(self):
+    def update(self, env_step, episodes):
         self._target_periods = 1 << 60
-        return UPDATE(self)
+        return UPDATE(self, env_step, episodes)
 
-    monkeypatch.setattr(TrainingLoop, "_update", update)
+    monkeypatch.setattr(Learner, "update", update)
 
 
 @mutant(
@@ -116,13 +117,13 @@ def target_never_copied(monkeypatch: pytest.MonkeyPatch) -> None:
 def target_copied_by_updates(monkeypatch: pytest.MonkeyPatch) -> None:
     """The copies to the target net are counted in updates and not in agent steps."""
 
-    def update(self):
-        sync = self.config.schedule.target_sync_agent_steps
+    def update(self, env_step, episodes):
+        sync = self._config.schedule.target_sync_agent_steps
         due = (self.updates_done + 1) % sync == 0
-        self._target_periods = self.env_step // sync - due
-        return UPDATE(self)
+        self._target_periods = env_step // sync - due
+        return UPDATE(self, env_step, episodes)
 
-    monkeypatch.setattr(TrainingLoop, "_update", update)
+    monkeypatch.setattr(Learner, "update", update)
 
 
 @mutant(

@@ -58,7 +58,7 @@ def origin_of(loop, run_id="r"):
         env_step=loop.env_step,
         episode_id=loop.last_episode_id,
         transition_id=loop.replay.last_transition_id,
-        update_id=loop.updates_done - 1,
+        update_id=loop.learner.updates_done - 1,
     )
 
 

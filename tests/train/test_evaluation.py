@@ -148,7 +148,7 @@ def test_a_trainer_that_learns_while_evaluating_shows_it(tmp_path, monkeypatch):
     quiet = TrainingLoop._tick_of_evaluation
 
     def learn(self):
-        return quiet(self)._replace(updates=[self._update()])
+        return quiet(self)._replace(updates=[self.learner.update(self.env_step, 0)])
 
     monkeypatch.setattr(TrainingLoop, "_tick_of_evaluation", learn)
     db = tmp_path / "a.duckdb"

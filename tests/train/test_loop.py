@@ -311,3 +311,19 @@ def test_fire_is_refused_where_there_is_none():
     config = resolve("CartPole-v1", atari=False, from_flags={"fire_each_life": True})
     with pytest.raises(ConfigError, match="CartPole-v1 has no action FIRE"):
         build_loop(config, for_log=False)
+
+
+def test_a_learning_rate_that_decays_comes_to_0_with_the_last_step(scripted, monkeypatch):
+    loop = scripted(learning_rate_decay=True, steps=40, update_period=10)
+    shares = []
+    monkeypatch.setattr(loop.agent, "scale_learning_rate", shares.append)
+    for _ in loop.ticks():
+        pass
+    # Learning starts after 20 of the 40 steps, and the first update is due 10 steps later.
+    assert shares == [0.25, 0.0]
+
+
+def test_the_learning_rate_stays_where_it_is_not_told_to_decay(scripted, monkeypatch):
+    loop = scripted(steps=40)
+    monkeypatch.setattr(loop.agent, "scale_learning_rate", pytest.fail)
+    assert sum(len(tick.updates) for tick in loop.ticks()) > 0
