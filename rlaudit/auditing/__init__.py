@@ -11,6 +11,7 @@ from rlaudit.auditing.frames import OpenLog, open_log
 from rlaudit.auditing.history import record_audit
 from rlaudit.auditing.lint import lint_checks
 from rlaudit.auditing.query import Rows, query
+from rlaudit.auditing.reporting import Answer, Reporter, all_reports, find_report, reporting
 from rlaudit.auditing.results import (
     Accepted,
     AuditReport,
@@ -21,12 +22,13 @@ from rlaudit.auditing.results import (
     SourceReport,
     Status,
 )
-from rlaudit.auditing.scripts import script_of
+from rlaudit.auditing.scripts import script_of, script_of_report
 from rlaudit.auditing.selecting import select_checks
 from rlaudit.auditing.skeleton import new_check
 
 __all__ = [
     "Accepted",
+    "Answer",
     "AuditReport",
     "CheckResult",
     "Departure",
@@ -36,21 +38,26 @@ __all__ = [
     "GroupDuplicates",
     "Nulls",
     "OpenLog",
+    "Reporter",
     "Rows",
     "RunSnapshot",
     "SourceReport",
     "Status",
+    "all_reports",
     "audit",
     "audit_log",
     "duplicates_in",
     "explain",
+    "find_report",
     "lint_checks",
     "new_check",
     "open_log",
     "query",
     "record_audit",
+    "reporting",
     "run_checks",
     "script_of",
+    "script_of_report",
     "select_checks",
     "write_baseline",
 ]

@@ -1,4 +1,4 @@
-"""Decide which runs of a log a check can judge, and say why it cannot judge the others."""
+"""Decide to which runs of a log a check or a report applies, and say why not to the others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from rlaudit.sqlfiles import CheckFile, Requirement
+    from rlaudit.sqlfiles import QueryFile, Requirement
 
 _RUN_TABLES = ("raw.runs", "raw.segments", "raw.episodes", "raw.updates")
 
@@ -40,7 +40,7 @@ class Scope:
     """
 
     def __init__(
-        self, con: DuckDBPyConnection, checks: Iterable[CheckFile], run: str | None = None
+        self, con: DuckDBPyConnection, checks: Iterable[QueryFile], run: str | None = None
     ) -> None:
         self._con = con
         self._run = run
@@ -48,14 +48,14 @@ class Scope:
         self._wanted = _columns_wanted(checks)
         self._settings: dict[str | None, dict[str, Any]] | None = None
         if run is not None:
-            self._refuse_unknown(run)
+            refuse_unknown_run(con, run)
 
-    def rows(self, check: CheckFile, table: str, runs: Collection[str | None]) -> int:
+    def rows(self, check: QueryFile, table: str, runs: Collection[str | None]) -> int:
         """Return how many rows of ``table``, which ``check`` counts, belong to ``runs``."""
         counts = self._counts(check, table, key="groups")[""]
         return sum(counts.get(run, 0) for run in runs)
 
-    def judged(self, check: CheckFile) -> Judged:
+    def judged(self, check: QueryFile) -> Judged:
         """Return which runs ``check`` can judge.
 
         Raises :class:`SqlFileError` if it reads or requires what the log does not have at all.
@@ -78,13 +78,13 @@ class Scope:
             reason = f"not applicable to {len(skipped)} of {len(runs)} runs: {reason}"
         return Judged(judged, skipped, reason)
 
-    def covers_all(self, check: CheckFile, runs: Collection[str | None]) -> bool:
+    def covers_all(self, check: QueryFile, runs: Collection[str | None]) -> bool:
         """Say whether ``runs`` are all the runs that stand in the tables of ``check``."""
         return self._run is None and all(
             self._counts(check, table)[""].keys() <= set(runs) for table in check.reads
         )
 
-    def _missing(self, check: CheckFile, run: str | None) -> str:
+    def _missing(self, check: QueryFile, run: str | None) -> str:
         for table in check.reads:
             if not self._counts(check, table)[""].get(run):
                 return f"{table} has no rows"
@@ -117,7 +117,7 @@ class Scope:
         stated = {run: json.loads(config) for run, config in found if config is not None}
         return {run: config for run, config in stated.items() if isinstance(config, dict)}
 
-    def _column_values(self, check: CheckFile, requirement: Requirement) -> dict[str | None, int]:
+    def _column_values(self, check: QueryFile, requirement: Requirement) -> dict[str | None, int]:
         table = _table_of(requirement, check)
         counts = self._counts(check, table, key="requires")
         if requirement.term not in counts:
@@ -129,7 +129,7 @@ class Scope:
         return counts[requirement.term]
 
     def _counts(
-        self, check: CheckFile, table: str, *, key: str = "reads"
+        self, check: QueryFile, table: str, *, key: str = "reads"
     ) -> dict[str, dict[str | None, int]]:
         """Return rows by run under the column "", and non-NULL values by run for each column.
 
@@ -182,17 +182,19 @@ class Scope:
         ).fetchall()
         return [row[0] for row in known]
 
-    def _refuse_unknown(self, run: str) -> None:
-        union = " UNION ".join(f"SELECT run_id FROM {table}" for table in _RUN_TABLES)  # noqa: S608 - constants
-        known = {row[0] for row in self._con.execute(union).fetchall() if row[0] is not None}
-        if run not in known:
-            raise UsageError(
-                f"no run has the id {run!r}",
-                hint=did_you_mean(run, known) if known else "the log has no runs",
-            )
+
+def refuse_unknown_run(con: DuckDBPyConnection, run: str) -> None:
+    """Raise :class:`UsageError` if no table of the log names ``run``."""
+    union = " UNION ".join(f"SELECT run_id FROM {table}" for table in _RUN_TABLES)  # noqa: S608 - constants
+    known = {row[0] for row in con.execute(union).fetchall() if row[0] is not None}
+    if run not in known:
+        raise UsageError(
+            f"no run has the id {run!r}",
+            hint=did_you_mean(run, known) if known else "the log has no runs",
+        )
 
 
-def _columns_wanted(checks: Iterable[CheckFile]) -> dict[str, set[str]]:
+def _columns_wanted(checks: Iterable[QueryFile]) -> dict[str, set[str]]:
     wanted: dict[str, set[str]] = {}
     for check in checks:
         for requirement in check.requires:
@@ -201,7 +203,7 @@ def _columns_wanted(checks: Iterable[CheckFile]) -> dict[str, set[str]]:
     return wanted
 
 
-def _table_of(requirement: Requirement, check: CheckFile) -> str:
+def _table_of(requirement: Requirement, check: QueryFile) -> str:
     """Return the table that a requirement means: the view only where the check reads the view."""
     owner = requirement.owner
     return f"raw.{owner}" if owner in TABLES and owner not in check.reads else owner

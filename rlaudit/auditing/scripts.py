@@ -1,6 +1,6 @@
-"""Write a check as a script that runs in any DuckDB shell which has the log open.
+"""Write a check or a report as a script that runs in any DuckDB shell which has the log open.
 
-The shared tables that the check needs are built in a database in memory that is attached as
+The shared tables that it needs are built in a database in memory that is attached as
 ``shared``, since a log that is open read-only takes no temporary table in a schema.
 """
 
@@ -13,7 +13,7 @@ from rlaudit.sqlfiles import load_shared, statement_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rlaudit.sqlfiles import CheckFile, ParamValue, SharedFile
+    from rlaudit.sqlfiles import CheckFile, ParamValue, QueryFile, ReportFile, SharedFile
 
 
 def script_of(
@@ -31,23 +31,7 @@ def script_of(
     if spooled:
         lines.append("-- Some rows are in the spool: rlaudit sql sees them, a shell does not.")
     lines += [
-        f"SET VARIABLE {param.name} = CAST({literal(param.default)} AS {param.type});"
-        for param in check.params
-    ]
-    shared = tables_needed(check, load_shared())
-    if shared:
-        lines.append("ATTACH IF NOT EXISTS ':memory:' AS shared (READ_WRITE);")
-    for file in shared:
-        if file.error is not None:
-            raise file.error
-        lines += [
-            f"CREATE OR REPLACE {file.kind} shared.{file.name} AS",
-            "SELECT * FROM (",
-            statement_of(file.sql),
-            ")",
-            f"{only};",
-        ]
-    lines += [
+        *_set_up(check, only),
         "SELECT * FROM (",
         statement_of(check.sql),
         ")",
@@ -56,8 +40,45 @@ def script_of(
     return "\n".join(lines) + "\n"
 
 
+def script_of_report(report: ReportFile) -> str:
+    """Return SQL whose last statement gives the rows of ``report`` for all runs.
+
+    A parameter without a default is set to NULL, for the user to fill in.
+
+    Raises :class:`SqlFileError` if a shared file that it needs cannot be used.
+    """
+    lines = [f"-- {report.name}: {report.title}", *_set_up(report), statement_of(report.sql)]
+    return "\n".join(lines) + ";\n"
+
+
+def _set_up(file: QueryFile, only: str = "") -> list[str]:
+    """Return the statements that set the parameters of ``file`` and build what it needs.
+
+    ``only`` is a condition on the rows of the shared tables.
+    """
+    lines = [
+        f"SET VARIABLE {param.name} = CAST({literal(param.default)} AS {param.type});"
+        + ("  -- fill in" if param.required else "")
+        for param in file.params
+    ]
+    shared = tables_needed(file, load_shared())
+    if shared:
+        lines.append("ATTACH IF NOT EXISTS ':memory:' AS shared (READ_WRITE);")
+    for needed in shared:
+        if needed.error is not None:
+            raise needed.error
+        lines += [
+            f"CREATE OR REPLACE {needed.kind} shared.{needed.name} AS",
+            "SELECT * FROM (",
+            statement_of(needed.sql),
+            ")",
+            f"{only};",
+        ]
+    return lines
+
+
 def tables_needed(
-    file: CheckFile | SharedFile, shared: Mapping[str, SharedFile]
+    file: QueryFile | SharedFile, shared: Mapping[str, SharedFile]
 ) -> list[SharedFile]:
     """Return the shared tables that ``file`` needs, each after those that it needs itself."""
     found: dict[str, SharedFile] = {}

@@ -1,4 +1,4 @@
-"""Build the tables that several checks need, each once an audit."""
+"""Build the tables that several checks or reports need, each once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from rlaudit.sqlfiles import CheckFile, SharedFile
+    from rlaudit.sqlfiles import QueryFile, SharedFile
 
 
 # Rows of the log for each part of a table that is built in slices.
@@ -28,7 +28,7 @@ _ROWS_A_SLICE = 20_000_000
 class SharedTables:
     """The tables of ``sql/shared`` in schema ``shared``, for one run or for all.
 
-    A file that cannot be used fails the checks that need it, and no other.
+    A file that cannot be used fails what needs it, and nothing else.
     """
 
     def __init__(self, con: DuckDBPyConnection, run: str | None) -> None:
@@ -38,7 +38,7 @@ class SharedTables:
         self._built: set[str] = set()
         self._failed: dict[str, RlauditError] = {}
 
-    def build_for(self, check: CheckFile) -> None:
+    def build_for(self, check: QueryFile) -> None:
         """Build what ``check`` needs; :class:`RlauditError` if a shared file fails."""
         for file in tables_needed(check, self._files):
             if file.name in self._built:
@@ -54,7 +54,7 @@ class SharedTables:
             else:
                 raise self._failed[file.name]
 
-    def keep_for(self, checks: Iterable[CheckFile]) -> None:
+    def keep_for(self, checks: Iterable[QueryFile]) -> None:
         """Drop the tables that none of ``checks`` needs, to have their memory back."""
         needed = {file.name for check in checks for file in tables_needed(check, self._files)}
         for name in self._built - needed:

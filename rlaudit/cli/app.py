@@ -36,19 +36,21 @@ _COMMANDS = {
     "check-duplicates": "rlaudit.cli.duplicates:check_duplicates",
     "plot": "rlaudit.cli.plot:plot",
     "compare": "rlaudit.cli.compare:compare",
+    "report": "rlaudit.cli.report:report",
     "sql": "rlaudit.cli.sql:sql",
     "runs": "rlaudit.cli.runs:runs",
 }
 
 # The commands for which a pyproject.toml may have a table: [tool.rlaudit.checks-list] is one.
 _WITH_OPTIONS = (
-    *(name for name in _COMMANDS if name not in ("checks", "baseline")),
+    *(name for name in _COMMANDS if name not in ("checks", "baseline", "report")),
     *("checks-list", "checks-show", "checks-lint", "checks-new", "baseline-write"),
+    *("report-list", "report-show", "report-run"),
 )
 
 # Options that name files of a project: in its pyproject.toml they are relative to that file, and
 # not to the folder in which a command happens to run.
-_PROJECT_FILES = ("baseline", "checks", "record")
+_PROJECT_FILES = ("baseline", "checks", "record", "reports")
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from rlaudit.sqlfiles.find import load_checks, load_shared, read_checks
+from rlaudit.sqlfiles.find import load_checks, load_shared, read_checks, read_reports
 from rlaudit.sqlfiles.locate import read_sql, sql_root
 from rlaudit.sqlfiles.model import (
     FOUND,
     CheckFile,
     Param,
     ParamValue,
+    QueryFile,
+    ReportFile,
     Requirement,
     Severity,
     SharedFile,
 )
-from rlaudit.sqlfiles.parse import parse_check, parse_shared
+from rlaudit.sqlfiles.parse import parse_check, parse_report, parse_shared
 from rlaudit.sqlfiles.statement import verify_statement
 from rlaudit.sqlfiles.text import (
     parameters_read,
@@ -27,6 +29,8 @@ __all__ = [
     "CheckFile",
     "Param",
     "ParamValue",
+    "QueryFile",
+    "ReportFile",
     "Requirement",
     "Severity",
     "SharedFile",
@@ -34,8 +38,10 @@ __all__ = [
     "load_shared",
     "parameters_read",
     "parse_check",
+    "parse_report",
     "parse_shared",
     "read_checks",
+    "read_reports",
     "read_sql",
     "sql_root",
     "statement_of",

@@ -1,18 +1,20 @@
-"""Find the checks and the shared tables, ours and a user's, and refuse what is ambiguous."""
+"""Find checks, reports and shared tables, ours and a user's, and refuse what is ambiguous."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rlaudit.errors import Problem, SqlFileError, did_you_mean
 from rlaudit.sqlfiles.locate import sql_root
-from rlaudit.sqlfiles.model import CheckFile, SharedFile
-from rlaudit.sqlfiles.parse import parse_check, parse_shared, read_text
+from rlaudit.sqlfiles.model import CheckFile, QueryFile, ReportFile, SharedFile
+from rlaudit.sqlfiles.parse import parse_check, parse_report, parse_shared, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
+
+_File = TypeVar("_File", CheckFile, ReportFile)
 
 
 def load_checks(*folders: Path) -> tuple[CheckFile, ...]:
@@ -21,7 +23,7 @@ def load_checks(*folders: Path) -> tuple[CheckFile, ...]:
     Raises :class:`SqlFileError` for a file that breaks the format, for two files of one name,
     for a folder without checks, and for a check that needs a table that ``sql/shared`` lacks.
     """
-    checks, errors = _collect(folders or (sql_root() / "checks",))
+    checks, errors = _checks(folders)
     if errors:
         raise errors[0]
     return checks
@@ -32,23 +34,41 @@ def read_checks(*folders: Path) -> tuple[tuple[CheckFile, ...], tuple[Problem, .
 
     Of two files of one name the first stays: that of the folder named first.
     """
-    checks, errors = _collect(folders or (sql_root() / "checks",))
+    checks, errors = _checks(folders)
     return checks, tuple(Problem.of(error) for error in errors)
 
 
-def _collect(folders: Sequence[Path]) -> tuple[tuple[CheckFile, ...], list[SqlFileError]]:
-    checks: dict[str, CheckFile] = {}
+def read_reports(*folders: Path) -> tuple[tuple[ReportFile, ...], tuple[Problem, ...]]:
+    """Return every report in ``folders`` and below by name, and unusable files as problems.
+
+    Without ``folders`` they are ours.
+    """
+    reports, errors = _collect(folders or (sql_root() / "reports",), parse_report)
+    ordered = tuple(sorted(reports, key=lambda report: report.name))
+    return ordered, tuple(Problem.of(error) for error in errors)
+
+
+def _checks(folders: Sequence[Path]) -> tuple[tuple[CheckFile, ...], list[SqlFileError]]:
+    checks, errors = _collect(folders or (sql_root() / "checks",), parse_check)
+    return tuple(sorted(checks, key=lambda check: (check.family, check.name))), errors
+
+
+def _collect(
+    folders: Sequence[Path], parse: Callable[[str, Path], _File]
+) -> tuple[Iterable[_File], list[SqlFileError]]:
+    """Return the files in ``folders`` that can be used, and what is wrong with the others."""
+    files: dict[str, _File] = {}
     errors: list[SqlFileError] = []
     for folder in folders:
-        _load(folder, checks, errors)
+        _load(folder, parse, files, errors)
     shared = load_shared()
-    for check in list(checks.values()):
+    for file in list(files.values()):
         try:
-            _check_needs(check, shared)
+            _check_needs(file, shared)
         except SqlFileError as error:
             errors.append(error)
-            del checks[check.name]
-    return tuple(sorted(checks.values(), key=lambda check: (check.family, check.name))), errors
+            del files[file.name]
+    return files.values(), errors
 
 
 def load_shared(folder: Path | None = None) -> dict[str, SharedFile]:
@@ -71,15 +91,20 @@ def load_shared(folder: Path | None = None) -> dict[str, SharedFile]:
     return ordered
 
 
-def _load(folder: Path, into: dict[str, CheckFile], errors: list[SqlFileError]) -> None:
-    """Add the checks in ``folder`` to ``into``, and what is wrong with others to ``errors``."""
+def _load(
+    folder: Path,
+    parse: Callable[[str, Path], _File],
+    into: dict[str, _File],
+    errors: list[SqlFileError],
+) -> None:
+    """Add the files in ``folder`` to ``into``, and what is wrong with others to ``errors``."""
     paths = sorted(folder.rglob("*.sql"))
     if not paths:
         what = "no .sql file in this folder or below" if folder.is_dir() else "no such folder"
         errors.append(SqlFileError(f"{folder}:1: {what}"))
     for path in paths:
         try:
-            file = parse_check(read_text(path), path)
+            file = parse(read_text(path), path)
         except SqlFileError as error:
             errors.append(error)
             continue
@@ -90,8 +115,8 @@ def _load(folder: Path, into: dict[str, CheckFile], errors: list[SqlFileError]) 
             into[file.name] = file
 
 
-def _check_needs(file: CheckFile | SharedFile, shared: Iterable[str]) -> None:
-    line = file.lines.get("needs", 1) if isinstance(file, CheckFile) else 1
+def _check_needs(file: QueryFile | SharedFile, shared: Iterable[str]) -> None:
+    line = 1 if isinstance(file, SharedFile) else file.lines.get("needs", 1)
     for name in file.needs:
         if name not in shared:
             raise SqlFileError(

@@ -1,4 +1,4 @@
-"""What the SQL files in ``sql/checks`` and ``sql/shared`` say, as data."""
+"""What the SQL files in ``sql/checks``, ``sql/reports`` and ``sql/shared`` say, as data."""
 
 from __future__ import annotations
 
@@ -22,11 +22,15 @@ FOUND = "found"
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """A figure that a file takes from outside, read in SQL as ``getvariable('name')``."""
+    """A figure that a file takes from outside, read in SQL as ``getvariable('name')``.
+
+    One that is ``required`` has no default: who runs the file must give a value.
+    """
 
     name: str
     type: str
     default: ParamValue
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,48 +83,56 @@ class SharedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckFile:
-    """One check: a SELECT that returns what is wrong, and what its header says of it.
+class QueryFile:
+    """A SELECT over a log, and what its header says of it: what checks and reports share.
 
-    ``groups`` names in the plural what is judged, and ``counted`` the table whose rows are its
-    number; without it they are the rows of ``reads[0]`` less the further copies that were found.
-    A run must have rows in ``reads``, and need not in ``also_reads``.
-    ``lines`` says where each key of the header stands.
-    ``assumes``, ``threshold`` and ``false_alarms`` are sentences, empty for a check that no legal
-    log can fail. ``incremental`` is the id by which new rows can be judged without older ones.
+    It applies to a run that has rows in ``reads`` and all that ``requires`` asks for; the run
+    need not have rows in ``also_reads``. ``lines`` says where each key of the header stands.
     """
 
     name: str
-    family: str
     title: str
-    severity: Severity
     reads: tuple[str, ...]
-    grain: tuple[str, ...]
-    groups: str
-    counted: str | None
     also_reads: tuple[str, ...]
     needs: tuple[str, ...]
     requires: tuple[Requirement, ...]
     params: tuple[Param, ...]
+    cites: str
+    path: Path
+    sql: str
+    lines: Mapping[str, int]
+
+    def fail(self, key: str, message: str, *, hint: str = "") -> SqlFileError:
+        """Return an error that points to the line of ``key``, or to line 1 if it is absent."""
+        return SqlFileError(f"{self.path}:{self.lines.get(key, 1)}: {message}", hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckFile(QueryFile):
+    """One check: its rows are what is wrong.
+
+    ``groups`` names in the plural what is judged, and ``counted`` the table whose rows are its
+    number; without it they are the rows of ``reads[0]`` less the further copies that were found.
+    ``assumes``, ``threshold`` and ``false_alarms`` are sentences, empty for a check that no legal
+    log can fail. ``incremental`` is the id by which new rows can be judged without older ones.
+    """
+
+    family: str
+    severity: Severity
+    grain: tuple[str, ...]
+    groups: str
+    counted: str | None
     diagnosis: str
     why: str
     assumes: str
     threshold: str
     false_alarms: str
     incremental: str | None
-    cites: str
-    path: Path
-    sql: str
-    lines: Mapping[str, int]
 
     @property
     def diagnosis_line(self) -> int:
         """The line on which the diagnosis begins."""
         return self.lines["diagnosis"]
-
-    def fail(self, key: str, message: str, *, hint: str = "") -> SqlFileError:
-        """Return an error that points to the line of ``key``, or to line 1 if it is absent."""
-        return SqlFileError(f"{self.path}:{self.lines.get(key, 1)}: {message}", hint=hint)
 
     @property
     def placeholders(self) -> tuple[str, ...]:
@@ -136,3 +148,16 @@ class CheckFile:
                     f"grain or diagnosis names {name!r}, which is no column of the result",
                     hint=did_you_mean(name, columns),
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFile(QueryFile):
+    """One report: its rows answer ``question``.
+
+    ``reading`` says what to make of them, and ``empty`` what it means that there are none. All
+    three may be "".
+    """
+
+    question: str
+    reading: str
+    empty: str

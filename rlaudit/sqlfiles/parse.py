@@ -1,4 +1,4 @@
-"""Turn the text of a SQL file into a :class:`CheckFile` or a :class:`SharedFile`.
+"""Turn the text of a SQL file into a check, a report or a shared table.
 
 Keys of a check:
 
@@ -28,6 +28,11 @@ greater id can be judged without the older ones) and ``cites`` (papers, bug repo
 confirmed and how). All three are optional. A check that draws on chance has a parameter ``alpha``,
 the chance it may fail a healthy run with, and states ``threshold`` and ``false_alarms``.
 
+A report has name, title and reads, and optionally also_reads, needs, requires, params and cites as
+above, and three keys of its own: ``question``, what it answers, ``reading``, what to make of the
+answer, and ``empty``, what it means that there are no rows. A parameter of a report may leave out
+``= DEFAULT``; whoever runs it must then give a value.
+
 A shared file has name, title and reads, and optionally needs, ``kind: view`` (nothing is kept of a
 view, and each file that reads it does its work again) and ``slices: COLUMN``: of a large log the
 table is built in parts, each for some values of that id, to bound the memory that it takes.
@@ -36,11 +41,20 @@ table is built in parts, each for some values of that id, to bound the memory th
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from rlaudit.errors import SqlFileError, did_you_mean
 from rlaudit.sqlfiles.headers import Header, parse_header
-from rlaudit.sqlfiles.model import CheckFile, Param, ParamValue, Requirement, Severity, SharedFile
+from rlaudit.sqlfiles.model import (
+    CheckFile,
+    Param,
+    ParamValue,
+    QueryFile,
+    ReportFile,
+    Requirement,
+    Severity,
+    SharedFile,
+)
 from rlaudit.sqlfiles.text import parameters_read, tables_named
 
 if TYPE_CHECKING:
@@ -59,9 +73,19 @@ _CHECK_OPTIONAL = (
     "cites",
 )
 _INCREMENTS = ("update_id", "transition_id", "episode_id")
-_SHARED_REQUIRED = ("name", "title", "reads")
+_REPORT_OPTIONAL = (
+    "question",
+    "reading",
+    "empty",
+    "also_reads",
+    "needs",
+    "requires",
+    "params",
+    "cites",
+)
+_TABLE_REQUIRED = ("name", "title", "reads")
 _SEVERITIES = ("error", "warning")
-_PARAM = re.compile(r"(?P<name>[a-z_]\w*) +(?P<type>[A-Z]+) *= *(?P<default>.+)$")
+_PARAM = re.compile(r"(?P<name>[a-z_]\w*) +(?P<type>[A-Z]+)(?: *= *(?P<default>.+))?$")
 _REQUIREMENT = re.compile(
     r"(?P<owner>[a-z_]\w*(?:\.[a-z_]\w*)?)\.(?P<term>[a-z_]\w*)(?: *= *(?P<allowed>.+))?$"
 )
@@ -94,37 +118,43 @@ def parse_check(text: str, path: Path) -> CheckFile:
         )
     noun, _, counted = (part.strip() for part in header.values["groups"].partition("="))
     check = CheckFile(
-        name=_name(header, path),
+        **_common(header, path, text, _params(header)),
         family=path.parent.name,
-        title=header.values["title"],
         severity=cast("Severity", severity),
-        reads=header.items("reads"),
         grain=grain,
         groups=noun,
         counted=counted or None,
-        also_reads=header.items("also_reads"),
-        needs=header.items("needs"),
-        requires=tuple(_requirement(header, part) for part in header.items("requires")),
-        params=_params(header),
         diagnosis=_diagnosis(header),
         why=header.values["why"],
         assumes=header.values.get("assumes", ""),
         threshold=header.values.get("threshold", ""),
         false_alarms=header.values.get("false_alarms", ""),
         incremental=incremental,
-        cites=header.values.get("cites", ""),
-        path=path,
-        sql=text,
-        lines=header.lines,
     )
     _refuse_unstated(check)
     return check
 
 
+def parse_report(text: str, path: Path) -> ReportFile:
+    """Return the report that ``text``, the contents of ``path``, describes.
+
+    Raises :class:`SqlFileError` for a header that breaks the format.
+    """
+    header = parse_header(text, path, required=_TABLE_REQUIRED, optional=_REPORT_OPTIONAL)
+    report = ReportFile(
+        **_common(header, path, text, _params(header, may_lack_default=True)),
+        question=header.values.get("question", ""),
+        reading=header.values.get("reading", ""),
+        empty=header.values.get("empty", ""),
+    )
+    _refuse_unstated(report)
+    return report
+
+
 def parse_shared(text: str, path: Path) -> SharedFile:
     """Return the shared table that ``text``, the contents of ``path``, describes."""
     header = parse_header(
-        text, path, required=_SHARED_REQUIRED, optional=("needs", "kind", "slices")
+        text, path, required=_TABLE_REQUIRED, optional=("needs", "kind", "slices")
     )
     kind = header.values.get("kind", "view")
     if kind != "view":
@@ -141,22 +171,39 @@ def parse_shared(text: str, path: Path) -> SharedFile:
     )
 
 
-def _refuse_unstated(check: CheckFile) -> None:
+def _common(header: Header, path: Path, text: str, params: tuple[Param, ...]) -> dict[str, Any]:
+    """Return the fields that a check and a report share."""
+    return {
+        "name": _name(header, path),
+        "title": header.values["title"],
+        "reads": header.items("reads"),
+        "also_reads": header.items("also_reads"),
+        "needs": header.items("needs"),
+        "requires": tuple(_requirement(header, part) for part in header.items("requires")),
+        "params": params,
+        "cites": header.values.get("cites", ""),
+        "path": path,
+        "sql": text,
+        "lines": header.lines,
+    }
+
+
+def _refuse_unstated(file: QueryFile) -> None:
     """Refuse what would not fail when it runs: an unset parameter is NULL, and NULL passes."""
-    stated = [param.name for param in check.params]
-    for name, line in parameters_read(check.sql).items():
+    stated = [param.name for param in file.params]
+    for name, line in parameters_read(file.sql).items():
         if name not in stated:
             raise SqlFileError(
-                f"{check.path}:{line}: reads the parameter {name!r}, which params does not state",
+                f"{file.path}:{line}: reads the parameter {name!r}, which params does not state",
                 hint=did_you_mean(name, stated)
                 if stated
                 else f"add '-- params: {name} TYPE = ...'",
             )
-    for name, line in tables_named(check.sql, "shared").items():
-        if name not in check.needs:
+    for name, line in tables_named(file.sql, "shared").items():
+        if name not in file.needs:
             raise SqlFileError(
-                f"{check.path}:{line}: reads shared.{name}, which needs does not state",
-                hint=f"add it: '-- needs: {', '.join([*check.needs, name])}'",
+                f"{file.path}:{line}: reads shared.{name}, which needs does not state",
+                hint=f"add it: '-- needs: {', '.join([*file.needs, name])}'",
             )
 
 
@@ -191,17 +238,17 @@ def _requirement(header: Header, part: str) -> Requirement:
     return Requirement(found["owner"], found["term"], allowed if found["allowed"] else ())
 
 
-def _params(header: Header) -> tuple[Param, ...]:
-    params = tuple(_param(header, part) for part in header.items("params"))
+def _params(header: Header, *, may_lack_default: bool = False) -> tuple[Param, ...]:
+    params = tuple(_param(header, part, may_lack_default) for part in header.items("params"))
     names = [param.name for param in params]
     if repeated := [name for name in names if names.count(name) > 1]:
         raise header.fail("params", f"params names {repeated[0]!r} twice")
     return params
 
 
-def _param(header: Header, part: str) -> Param:
+def _param(header: Header, part: str, may_lack_default: bool) -> Param:
     found = _PARAM.match(part)
-    if found is None:
+    if found is None or (found["default"] is None and not may_lack_default):
         raise header.fail("params", f"params has {part!r}", hint="write name TYPE = default")
     if found["type"] not in _TYPES:
         raise header.fail(
@@ -209,6 +256,8 @@ def _param(header: Header, part: str) -> Param:
             f"parameter {found['name']!r} has the type {found['type']}",
             hint=did_you_mean(found["type"], _TYPES),
         )
+    if found["default"] is None:
+        return Param(found["name"], found["type"], None, required=True)
     return Param(found["name"], found["type"], _default(header, found))
 
 

@@ -15,12 +15,12 @@ from rlaudit.sqlfiles.text import first_line, second_line
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from rlaudit.sqlfiles.model import CheckFile, SharedFile
+    from rlaudit.sqlfiles.model import QueryFile, SharedFile
 
 _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 
 
-def verify_statement(file: CheckFile | SharedFile, con: DuckDBPyConnection) -> None:
+def verify_statement(file: QueryFile | SharedFile, con: DuckDBPyConnection) -> None:
     """Raise :class:`SqlFileError` unless the file holds exactly one SELECT statement.
 
     Any connection serves: the text is parsed, and nothing is run.

@@ -189,7 +189,7 @@ def test_what_may_have_a_table_of_defaults_is_every_command_with_options():
 
 def test_the_list_of_commands_shows_each_summary_in_full(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    for arguments in (["--help"], ["checks", "--help"], ["baseline", "--help"]):
+    for arguments in (["--help"], *([name, "--help"] for name in ("checks", "baseline", "report"))):
         assert main(arguments) == 0
         assert "..." not in capsys.readouterr().out.split("Commands:")[1]
 
@@ -197,7 +197,7 @@ def test_the_list_of_commands_shows_each_summary_in_full(capsys, monkeypatch):
 def test_commands_stand_in_the_order_of_use():
     assert list(TOP) == [
         "train", "eval", "reproduce", "audit", "check-duplicates", "plot", "compare", "sql", "runs",
-        "checks", "baseline",
+        "checks", "baseline", "report",
     ]  # fmt: skip
 
 

@@ -1,37 +1,105 @@
 from __future__ import annotations
 
-import re
+import contextlib
 
 import duckdb
 import pytest
 
-from rlaudit.sqlfiles import parameters_read, sql_root
-from rlaudit.sqlfiles.headers import parse_header
+from rlaudit.errors import SqlFileError
+from rlaudit.sqlfiles import (
+    Param,
+    Requirement,
+    parameters_read,
+    parse_report,
+    read_reports,
+    sql_root,
+    verify_statement,
+)
 
-REPORTS = sorted((sql_root() / "reports").glob("*.sql"))
+HEADER = "-- name: longest\n-- title: The longest episodes\n-- reads: episodes\n"
 
 
-@pytest.fixture(params=REPORTS, ids=lambda path: path.stem)
-def report(request):
-    text = request.param.read_text(encoding="utf-8")
-    header = parse_header(
-        text, request.param, required=("name", "title", "reads"), optional=("params",)
+def report(tmp_path, keys="", sql="SELECT run_id FROM episodes"):
+    return parse_report(f"{HEADER}{keys}\n{sql}\n", tmp_path / "longest.sql")
+
+
+def test_every_report_of_ours_can_be_used():
+    found, problems = read_reports()
+    assert [str(problem) for problem in problems] == []
+    assert len(found) == len(list((sql_root() / "reports").rglob("*.sql"))) > 0
+
+
+@pytest.mark.parametrize("report", read_reports()[0], ids=lambda report: report.name)
+def test_a_report_of_ours_is_one_select_that_reads_what_it_states(report):
+    with contextlib.closing(duckdb.connect()) as con:
+        verify_statement(report, con)
+    assert {param.name for param in report.params} == set(parameters_read(report.sql))
+
+
+def test_a_header_is_read_as_data(tmp_path):
+    keys = (
+        "-- question: which episodes are long?\n"
+        "-- reading: long ones are waits.\n"
+        "-- empty: no episode is long\n"
+        "-- also_reads: runs\n"
+        "-- requires: episodes.length, config.env = a | b\n"
+        "-- params: least BIGINT, phase VARCHAR = 'train', top DOUBLE = NULL\n"
+        "-- cites: nobody\n"
     )
-    return request.param, header, text
+    sql = "SELECT run_id FROM episodes WHERE getvariable('least') < 1"
+    found = report(tmp_path, keys, sql)
+    assert (found.name, found.title) == ("longest", "The longest episodes")
+    assert found.question == "which episodes are long?"
+    assert (found.reading, found.empty) == ("long ones are waits.", "no episode is long")
+    assert (found.reads, found.also_reads, found.needs) == (("episodes",), ("runs",), ())
+    assert found.requires == (
+        Requirement("episodes", "length"),
+        Requirement("config", "env", ("a", "b")),
+    )
+    assert found.params == (
+        Param("least", "BIGINT", None, required=True),
+        Param("phase", "VARCHAR", "train"),
+        Param("top", "DOUBLE", None),
+    )
+    assert (found.cites, found.lines["empty"]) == ("nobody", 6)
 
 
-def test_a_report_has_a_header_that_names_it(report):
-    path, header, _ = report
-    assert header.values["name"] == path.stem
+@pytest.mark.parametrize(
+    ("keys", "sql", "message", "hint"),
+    [
+        ("-- severity: error\n", "SELECT 1", "4: unknown key 'severity'", "known"),
+        ("-- empyt: x\n", "SELECT 1", "4: unknown key 'empyt'", "did you mean 'empty'?"),
+        ("-- params: a WORD = 1\n", "SELECT 1", "4: parameter 'a' has the type WORD", ""),
+        ("-- params: a BIGINT = x\n", "SELECT 1", "4: 'x', the default of 'a', is no BIGINT", ""),
+        ("-- params: a\n", "SELECT 1", "4: params has 'a'", "write name TYPE = default"),
+        ("-- reads: x\n", "SELECT 1", "4: key 'reads' stands on line 3 already", "keep one"),
+        ("", "SELECT getvariable('a')", "5: reads the parameter 'a'", "add '-- params: a"),
+        ("", "\nFROM shared.draws", "6: reads shared.draws, which needs does not state", "add it"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(tmp_path, keys, sql, message, hint):
+    with pytest.raises(SqlFileError) as caught:
+        report(tmp_path, keys, sql)
+    assert str(caught.value).startswith(f"{tmp_path / 'longest.sql'}:{message}")
+    assert hint in caught.value.hint
 
 
-def test_a_report_states_its_parameters(report):
-    _, header, text = report
-    stated = [re.match(r"(\w+) (\w+) = .+$", item)[1] for item in header.items("params")]
-    assert set(stated) == set(parameters_read(text))
-
-
-def test_a_report_is_one_select(report):
-    _, _, text = report
-    (statement,) = duckdb.extract_statements(text)
-    assert statement.type == duckdb.StatementType.SELECT
+def test_reports_of_several_folders_are_put_together_and_mistakes_told(tmp_path):
+    good = f"{HEADER}\nSELECT run_id FROM episodes\n"
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "longest.sql").write_text(good)
+    (tmp_path / "b" / "deep").mkdir(parents=True)
+    (tmp_path / "b" / "deep" / "longest.sql").write_text(good)
+    (tmp_path / "b" / "other.sql").write_text(good)
+    (tmp_path / "b" / "needy.sql").write_text(
+        good.replace("longest", "needy").replace("reads: ", "needs: drawz\n-- reads: ")
+    )
+    found, problems = read_reports(tmp_path / "a", tmp_path / "b", tmp_path / "c")
+    assert [(r.name, r.path.parent.name) for r in found] == [("longest", "a")]
+    told = {problem.message for problem in problems}
+    assert told == {
+        f"the name 'longest' is taken by {tmp_path / 'a' / 'longest.sql'}",
+        "name is 'longest' and the file's is 'other'",
+        "needs 'drawz', which is no file in sql/shared",
+        "no such folder",
+    }

@@ -1,0 +1,103 @@
+"""Turn what a user gives for the parameters of a report or a query into values that are bound."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from rlaudit.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from rlaudit.sqlfiles import Param, ParamValue, ReportFile
+
+_MEANT = {
+    "BIGINT": "a whole number",
+    "DOUBLE": "a number",
+    "VARCHAR": "text",
+    "BOOLEAN": "true or false",
+}
+_BOOLEANS = {"true": True, "false": False}
+_WHOLE = re.compile(r"[+-]?\d+")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+_QUOTED = re.compile(r"'(.*)'", re.DOTALL)
+
+
+def pairs(texts: Iterable[str]) -> dict[str, str]:
+    """Return ``name=value`` texts as a mapping.
+
+    Raises :class:`UsageError` for a text without a name or without ``=``, and for a name that
+    comes twice.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        name = name.strip()
+        if not equals or not name.isidentifier():
+            raise UsageError(f"{text!r} sets no parameter", hint="write NAME=VALUE")
+        if name in found:
+            raise UsageError(f"the parameter {name!r} is given twice", hint="keep one of the two")
+        found[name] = value
+    return found
+
+
+def bind(report: ReportFile, given: Mapping[str, object]) -> dict[str, ParamValue]:
+    """Return the value of each parameter of ``report``: the one in ``given``, or its default.
+
+    Raises :class:`UsageError` for a parameter that is not known, not given, or not of its type.
+    """
+    known = {param.name: param for param in report.params}
+    for name in given:
+        if name not in known:
+            hint = did_you_mean(name, known) if known else "it has none"
+            raise UsageError(f"report {report.name} has no parameter {name!r}", hint=hint)
+    missing = [param for param in report.params if param.required and param.name not in given]
+    if missing:
+        raise UsageError(
+            f"report {report.name} needs the parameter {missing[0].name!r}",
+            hint=f"--param {missing[0].name}=..., {_MEANT[missing[0].type]}",
+        )
+    return {
+        name: _typed(param, given[name]) if name in given else param.default
+        for name, param in known.items()
+    }
+
+
+def guess(text: str) -> ParamValue:
+    """Return ``text`` as a number or a boolean if it is one, and else, or within '', as text."""
+    if quoted := _QUOTED.fullmatch(text):
+        return quoted[1].replace("''", "'")
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    return _BOOLEANS.get(text.lower(), text)
+
+
+def _typed(param: Param, value: object) -> ParamValue:
+    """Return ``value`` as one of the type of ``param``; text is read as that type."""
+    found = _as_type(param.type, value)
+    if found is None and (value is not None or param.default is not None or param.required):
+        raise UsageError(
+            f"parameter {param.name} is {value!r}, which is not {_MEANT[param.type]}",
+            hint=f"{param.name} is {param.type}",
+        )
+    return found
+
+
+def _as_type(kind: str, value: object) -> ParamValue:
+    if kind == "VARCHAR":
+        return value if isinstance(value, str) else None
+    if kind == "BOOLEAN":
+        return value if isinstance(value, bool) else _BOOLEANS.get(str(value).lower())
+    if isinstance(value, bool):
+        return None
+    if kind == "BIGINT":
+        whole = value if isinstance(value, int) else None
+        if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+            whole = int(value)
+        return whole if whole is not None and -(2**63) <= whole < 2**63 else None
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        return float(value)
+    return float(value) if isinstance(value, int | float) else None

@@ -1,0 +1,146 @@
+"""``rlaudit report``: questions about a log that have names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rlaudit.cli.group import group
+from rlaudit.cli.output import Output, Wait, destination, note, row_format, say_problems
+from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED
+
+_COLUMNS = ("name", "title", "question", "path")
+
+_Reports = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="DIR", help="A folder with reports of your own, besides ours; may be repeated."
+    ),
+]
+_Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="table|json|jsonl|csv|markdown",
+        help="How to show the rows.",
+        envvar="RLAUDIT_FORMAT",
+    ),
+]
+
+
+def list_reports(
+    context: typer.Context,
+    *,
+    reports: _Reports = None,
+    format_: _Format = None,
+    output: Output = None,
+) -> None:
+    """List the reports, with what each shows."""
+    from rlaudit.auditing import all_reports
+    from rlaudit.render.reports import write_report_list
+    from rlaudit.render.rows import write_rows
+
+    fmt = row_format(context, format_, output)
+    found, problems = all_reports(reports)
+    with destination(output) as stream:
+        if fmt == "table":
+            write_report_list(stream, found)
+        else:
+            rows = ([str(getattr(report, c)) for c in _COLUMNS] for report in found)
+            write_rows(stream, _COLUMNS, rows, fmt)
+    say_problems(problems)
+    raise typer.Exit(EXIT_FAILED if problems else EXIT_CLEAN)
+
+
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of a report.")],
+    *,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="Add its parameters and the shared tables that it needs: a script that runs in "
+            "any DuckDB shell which has a log open.",
+        ),
+    ] = False,
+    reports: _Reports = None,
+    output: Output = None,
+) -> None:
+    """Print the SQL of a report."""
+    from rlaudit.auditing import find_report, script_of_report
+
+    report = find_report(name, reports)
+    with destination(output) as stream:
+        stream.write(script_of_report(report) if full else report.sql)
+
+
+def run(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of a report.")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="An rlaudit log.")],
+    *,
+    run: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Only the run with this id; may be repeated."),
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param",
+            "-p",
+            metavar="NAME=VALUE",
+            help="Set a parameter of the report; may be repeated.",
+        ),
+    ] = None,
+    reports: _Reports = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Most rows to show; 0 shows all. Without it 1000, and all with --output.",
+            envvar="RLAUDIT_LIMIT",
+            show_default=False,
+        ),
+    ] = None,
+    format_: _Format = None,
+    output: Output = None,
+    wait: Wait = 10.0,
+) -> None:
+    """Answer the question of a report over a log.
+
+    rlaudit report list names the reports; rlaudit report show NAME prints the SQL of one, with
+    its parameters.
+    """
+    from rlaudit.auditing import find_report, reporting
+    from rlaudit.auditing.values import pairs
+    from rlaudit.render.reports import write_answer
+    from rlaudit.store import open_for_reading
+
+    fmt = row_format(context, format_, output)
+    given = pairs(param or ())
+    report = find_report(name, reports)
+    if limit is None:
+        limit = 0 if output else 1000
+    with open_for_reading(source, wait=wait) as log:
+        if log.incomplete:
+            note(f"warning: incomplete: {log.incomplete}")
+        with (
+            reporting(log.con, [report], runs=run or ()) as reporter,
+            reporter.answer(name, given, limit=limit) as answer,
+            destination(output) as stream,
+        ):
+            write_answer(stream, answer, fmt)
+    if not answer.rows.total:
+        note(f"no rows: {answer.why_empty}")
+    elif answer.note:
+        note(answer.note)
+    if answer.rows.shown < answer.rows.total:
+        note(f"showing {answer.rows.shown:,} of {answer.rows.total:,} rows (--limit 0 shows all)")
+
+
+report = group(
+    "Answer questions about a log by name.",
+    {"list": list_reports, "show": show, "run": run},
+)

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from rlaudit.cli import main
+
+MINE = """\
+-- name: {name}
+-- title: The longest episodes
+-- reads: episodes
+-- reading: long ones are waits.
+-- params: least BIGINT
+
+SELECT run_id, episode_id, length FROM episodes WHERE length >= getvariable('least') ORDER BY 1, 2
+"""
+
+
+@pytest.fixture
+def log(log_file):
+    path, writing = log_file
+    with writing() as log:
+        log.add_run("r1")
+        log.add("episodes", run_id="r1", episode_id=[1, 2, 3], length=[5, 12345, 30], phase="train")
+        log.add("episodes", run_id="r2", episode_id=1, length=8)
+    return str(path)
+
+
+@pytest.fixture
+def mine(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "longest.sql").write_text(MINE.format(name="longest"))
+    return folder
+
+
+def run(capsys, *args):
+    code = main([str(arg) for arg in ("report", *args)])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_the_reports_are_listed_with_those_of_a_folder(capsys, mine):
+    code, out, err = run(capsys, "list", "--reports", mine)
+    assert (code, err) == (0, "")
+    names = [line.split()[0] for line in out.splitlines() if line]
+    assert {"longest", "return_curves", "runs"} <= set(names)
+    assert "The longest episodes" in out
+    code, out, err = run(capsys, "list", "--reports", mine, "--format", "json")
+    (found,) = [row for row in json.loads(out) if row["name"] == "longest"]
+    assert found["path"] == str(mine / "longest.sql")
+
+
+def test_a_file_with_a_mistake_is_told_and_the_others_listed(capsys, mine):
+    (mine / "other.sql").write_text("-- nmae: other\n")
+    code, out, err = run(capsys, "list", "--reports", mine)
+    assert code == 2
+    assert "longest" in out
+    assert err == f"error: {mine / 'other.sql'}:1: unknown key 'nmae' (did you mean 'name'?)\n"
+
+
+def test_the_sql_of_a_report_is_shown(capsys, mine):
+    assert run(capsys, "show", "longest", "--reports", mine) == (0, MINE.format(name="longest"), "")
+    code, out, _ = run(capsys, "show", "longest", "--reports", mine, "--full")
+    assert code == 0
+    assert out.startswith("-- longest: The longest episodes\nSET VARIABLE least = CAST(NULL AS")
+    assert out.endswith("ORDER BY 1, 2;\n")
+
+
+def test_a_report_is_run_in_each_format(capsys, log, mine, tmp_path):
+    asked = ("run", "longest", log, "--reports", mine, "-p", "least=30")
+    rows = [{"run_id": "r1", "episode_id": 2, "length": 12345}, {"run_id": "r1", "episode_id": 3,
+            "length": 30}]  # fmt: skip
+    code, out, err = run(capsys, *asked, "--format", "json")
+    assert (code, json.loads(out), err) == (0, rows, "")
+    code, out, err = run(capsys, *asked, "-o", tmp_path / "x.csv")
+    assert (code, out, err) == (0, "", "")
+    text = "run_id,episode_id,length\r\nr1,2,12345\r\nr1,3,30\r\n"
+    assert (tmp_path / "x.csv").read_bytes().decode() == text
+
+
+def test_only_the_runs_that_are_named_are_shown(capsys, log, mine):
+    asked = ("run", "longest", log, "--reports", mine, "-p", "least=0", "--format", "csv")
+    assert run(capsys, *asked, "--run", "r2") == (0, "run_id,episode_id,length\r\nr2,1,8\r\n", "")
+    assert len(run(capsys, *asked, "--run", "r2", "--run", "r1")[1].splitlines()) == 5
+    code, out, err = run(capsys, *asked, "--run", "r3")
+    assert (code, out, err) == (2, "", "error: no run has the id 'r3' (did you mean 'r2'?)\n")
+
+
+def test_rows_past_the_limit_are_announced(capsys, log, mine):
+    asked = ("run", "longest", log, "--reports", mine, "-p", "least=0", "--format", "csv")
+    code, out, err = run(capsys, *asked, "--limit", "2")
+    assert (code, len(out.splitlines())) == (0, 3)
+    assert err == "showing 2 of 4 rows (--limit 0 shows all)\n"
+
+
+def test_an_answer_without_rows_says_why(capsys, log, mine):
+    code, out, err = run(capsys, "run", "longest", log, "--reports", mine, "-p", "least=99999",
+                         "--format", "json")  # fmt: skip
+    assert (code, out) == (0, "[]\n")
+    assert err == "no rows: nothing in the log matches (with least = 99999)\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["longest"], "error: report longest needs the parameter 'least'"),
+        (["longest", "-p", "least=x"], "error: parameter least is 'x', which is not a whole"),
+        (["longest", "-p", "lest=1"], "(did you mean 'least'?)"),
+        (["longest", "-p", "least"], "error: 'least' sets no parameter (write NAME=VALUE)"),
+        (["longst"], "error: no report is called 'longst' (did you mean 'longest'?)"),
+        (["longest", "--format", "xml"], "error: unknown format 'xml'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_2(capsys, log, mine, args, message):
+    name, *rest = args
+    code, out, err = run(capsys, "run", name, log, "--reports", mine, *rest)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_a_project_names_its_folder_of_reports(capsys, log, mine, monkeypatch):
+    (mine.parent / "pyproject.toml").write_text('[tool.rlaudit]\nreports = ["mine"]\n')
+    below = mine.parent / "below"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    code, out, _ = run(capsys, "run", "longest", log, "-p", "least=30", "--format", "csv")
+    assert (code, len(out.splitlines())) == (0, 3)
+    code, out, _ = run(capsys, "show", "longest")
+    assert (code, out) == (0, MINE.format(name="longest"))
