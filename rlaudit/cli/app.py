@@ -45,7 +45,7 @@ _COMMANDS = {
 _WITH_OPTIONS = (
     *(name for name in _COMMANDS if name not in ("checks", "baseline", "report")),
     *("checks-list", "checks-show", "checks-lint", "checks-new", "baseline-write"),
-    *("report-list", "report-show", "report-run"),
+    *("report-list", "report-show", "report-run", "report-html"),
 )
 
 # Options that name files of a project: in its pyproject.toml they are relative to that file, and

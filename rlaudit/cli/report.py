@@ -9,6 +9,7 @@ import typer
 
 from rlaudit.cli.group import group
 from rlaudit.cli.output import Output, Wait, destination, note, row_format, say_problems
+from rlaudit.cli.page import html
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED
 
 _COLUMNS = ("name", "title", "question", "path")
@@ -142,5 +143,5 @@ def run(
 
 report = group(
     "Answer questions about a log by name.",
-    {"list": list_reports, "show": show, "run": run},
+    {"list": list_reports, "show": show, "run": run, "html": html},
 )

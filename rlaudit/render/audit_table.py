@@ -87,7 +87,7 @@ def _write_check(console: Console, source: SourceReport, result: CheckResult) ->
         print_line(console)
         if len(result.findings) > 1:
             print_indented(console, f"rows of run {first.run_id}:")
-        hidden = print_sample(console, _columns(result, rows), rows)
+        hidden = print_sample(console, example_columns(result, rows), rows)
         _write_rest(console, source, first, hidden)
     print_indented(console, f"why it matters: {check.why}", "dim")
     if check.cites:
@@ -101,7 +101,7 @@ def _write_finding(console: Console, finding: Finding) -> None:
     print_indented(console, finding.diagnosis)
 
 
-def _columns(result: CheckResult, rows: Sequence[dict[str, object]]) -> list[str]:
+def example_columns(result: CheckResult, rows: Sequence[dict[str, object]]) -> list[str]:
     """Return the columns to show, those that identify a row first; the run stands above them."""
     named = dict.fromkeys([*result.check.grain, *rows[0]])
     named.pop("run_id", None)
@@ -118,12 +118,13 @@ def _write_rest(
         of = f"{len(finding.examples):,} of {count(finding.rows, 'row')}"
         print_indented(console, f"showing {of}; all of them:")
         # Not wrapped, so that it can be copied.
-        print_indented(console, _command(source, finding), wrap=False)
+        print_indented(console, command(source, finding), wrap=False)
     if hidden:
         print_indented(console, f"columns not shown: {', '.join(hidden)}", "dim")
 
 
-def _command(source: SourceReport, finding: Finding) -> str:
+def command(source: SourceReport, finding: Finding) -> str:
+    """Return the command that shows all rows of ``finding``."""
     words = ["rlaudit", "audit", source.source, "--select", finding.check.name, "--limit", "0"]
     if finding.run_id is not None:
         words += ["--run", finding.run_id]
