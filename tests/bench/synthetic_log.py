@@ -26,8 +26,7 @@ from rlaudit.agent.agent import Acted, Learned
 from rlaudit.envs.base import EnvStep
 from rlaudit.presets import resolve
 from rlaudit.store import open_for_writing, table_columns
-from rlaudit.train import run as run_module
-from rlaudit.train import run_training
+from rlaudit.train import build, run_training
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -202,8 +201,8 @@ def make_log(
     ``settings`` go on top of the preset rainbow.
     """
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(run_module, "make_envs", FakeEnvs)
-        monkeypatch.setattr(run_module, "Agent", FakeAgent)
+        monkeypatch.setattr(build, "make_envs", FakeEnvs)
+        monkeypatch.setattr(build, "Agent", FakeAgent)
         for number in range(runs):
             config = config_of(steps=transitions, capacity=capacity, seed=seed + number, **settings)
             run_training(config, path, run_id=f"synthetic-{number}")

@@ -7,7 +7,7 @@ from rlaudit.envs import resolve_env
 from rlaudit.errors import UsageError
 from rlaudit.experiments.catalogue import CARTPOLE_ABLATION, CARTPOLE_PER, EXPERIMENTS
 from rlaudit.experiments.conduct import plan_runs
-from rlaudit.train.run import build_loop
+from rlaudit.train.build import build_loop
 
 VARIANTS = [
     pytest.param(experiment, variant.name, id=f"{experiment.name} {variant.name}")

@@ -14,8 +14,8 @@ import torch
 from rlaudit.errors import CheckpointError
 from rlaudit.presets import resolve
 from rlaudit.train import checkpoint as checkpoint_module
+from rlaudit.train.build import build_loop
 from rlaudit.train.checkpoint import Origin, load, newest, restore, run_folder, save
-from rlaudit.train.run import build_loop
 
 SMALL = {
     "hidden_units": 8,

@@ -15,9 +15,9 @@ from rlaudit.presets import resolve
 from rlaudit.store import open_for_reading
 from rlaudit.train import run as run_module
 from rlaudit.train import run_training
+from rlaudit.train.build import build_loop
 from rlaudit.train.evaluation import STEPS_WITHOUT_LIMIT
 from rlaudit.train.loop import TrainingLoop
-from rlaudit.train.run import build_loop
 
 SMALL = {"hidden_units": 16, "batch_size": 16, "learning_starts": 100, "steps": 700, "seed": 5}
 EVALUATED = {"eval_every": 200, "eval_episodes": 4}

@@ -9,8 +9,8 @@ from rlaudit.agent.agent import Acted
 from rlaudit.envs import EnvStep
 from rlaudit.errors import ConfigError
 from rlaudit.presets import resolve
-from rlaudit.train import run as run_module
-from rlaudit.train.run import build_loop
+from rlaudit.train import build
+from rlaudit.train.build import build_loop
 
 SMALL = {
     "hidden_units": 8,
@@ -71,13 +71,13 @@ class ScriptedEnvs:
 
 @pytest.fixture
 def scripted(monkeypatch):
-    def build(num_envs=1, **settings):
-        monkeypatch.setattr(run_module, "make_envs", lambda config: ScriptedEnvs(config.num_envs))
+    def make(num_envs=1, **settings):
+        monkeypatch.setattr(build, "make_envs", lambda config: ScriptedEnvs(config.num_envs))
         flags = {**SMALL, "num_envs": num_envs, **settings}
         config = resolve("CartPole-v1", atari=False, from_flags=flags)
         return build_loop(config, for_log=True)
 
-    return build
+    return make
 
 
 def windows_of(ticks):
@@ -216,7 +216,7 @@ def test_an_error_that_is_no_number_stops_the_run_and_is_named(scripted, monkeyp
 
 
 def test_what_a_log_wants_does_not_change_what_is_learned(monkeypatch):
-    monkeypatch.setattr(run_module, "make_envs", lambda config: ScriptedEnvs(config.num_envs))
+    monkeypatch.setattr(build, "make_envs", lambda config: ScriptedEnvs(config.num_envs))
     config = resolve("CartPole-v1", atari=False, from_flags=SMALL)
     with_hashes, without = (
         [u for tick in build_loop(config, for_log=h).ticks() for u in tick.updates]

@@ -18,7 +18,7 @@ from rlaudit.envs import make_envs, resolve_env
 from rlaudit.errors import CheckpointError, UsageError
 from rlaudit.presets import resolve
 from rlaudit.store import open_for_reading, open_for_writing
-from rlaudit.train import resume_training, run_training
+from rlaudit.train import build, resume_training, run_training
 from rlaudit.train import run as run_module
 from rlaudit.train.checkpoint import default_folder, run_folder
 
@@ -335,7 +335,7 @@ def test_an_environment_that_does_not_repeat_itself_is_refused_by_name(db, monke
         env.step = drift
         return env
 
-    monkeypatch.setattr(run_module, "make_envs", drifting)
+    monkeypatch.setattr(build, "make_envs", drifting)
     with pytest.raises(CheckpointError, match="came to another observation than the stored one"):
         resume_training("r", db)
     assert rows_of(db, "SELECT count(*) FROM segments") == [(1,)]
