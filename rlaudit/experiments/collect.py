@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from duckdb import DuckDBPyConnection
+
     from rlaudit.experiments.plan import Planned
 
 _TABLES = ("runs", "segments", "episodes")
@@ -35,16 +37,26 @@ def collect(runs: Sequence[Planned], into: Path) -> int:
         for planned in runs:
             if planned.run_id in known or not is_finished(planned):
                 continue
-            with open_for_reading(planned.log) as log:
-                rows = {table: log.con.sql(_select(table)).to_arrow_table() for table in _TABLES}
-            target.execute("BEGIN")
-            for table, found in rows.items():
-                target.register("found", found)
-                target.execute(f"INSERT INTO raw.{table} SELECT * FROM found")  # noqa: S608 - a name of ours
-                target.unregister("found")
-            target.execute("COMMIT")
+            add_episodes(planned.log, target)
             known.add(planned.run_id)
         return sum(planned.run_id in known for planned in runs)
+
+
+def add_episodes(log: Path, target: DuckDBPyConnection) -> None:
+    """Add the runs, segments and episodes of ``log``, as its views show them, to ``target``.
+
+    What tells of the machine, hashes and the ledger of rows are left out.
+
+    Raises DatabaseError if ``log`` cannot be read.
+    """
+    with open_for_reading(log) as opened:
+        rows = {table: opened.con.sql(_select(table)).to_arrow_table() for table in _TABLES}
+    target.execute("BEGIN")
+    for table, found in rows.items():
+        target.register("found", found)
+        target.execute(f"INSERT INTO raw.{table} SELECT * FROM found")  # noqa: S608 - a name of ours
+        target.unregister("found")
+    target.execute("COMMIT")
 
 
 def _select(table: str) -> str:
