@@ -10,7 +10,6 @@ _UNIFORM = {
     "sampling": "uniform",
     "importance_sampling": False,
     "replacement": False,
-    "loss": "huber",
 }
 
 CARTPOLE_PER = Experiment(
@@ -20,7 +19,7 @@ CARTPOLE_PER = Experiment(
     env="rlaudit/CartPole-v0",
     preset="cartpole-per",
     variants=(
-        Variant("baseline", "baseline", _UNIFORM, published=140),
+        Variant("baseline", "baseline", _UNIFORM | {"loss": "huber"}, published=140),
         Variant("per", "+ PER", {"importance_sampling": False, "loss": "huber"}, published=140),
         Variant("per-is", "+ PER + IS, the article's loss", {"loss": "abs"}, published=120),
         Variant("per-is-squared", "+ PER + IS, the paper's loss", {"loss": "squared"}),
@@ -39,6 +38,7 @@ _BREAKOUT = {
     "priority_epsilon": 1e-4,
     "insert_priority": "live-max",
     "sampling": "independent",
+    "loss": "squared",
     "learning_rate": 1e-4,
     "learning_starts": 1_600,
     "target_sync_agent_steps": 1_000,
@@ -59,7 +59,7 @@ BREAKOUT_NOISY = Experiment(
         Variant("noisy-value", "noisy, value stream only", {"noisy_layers": "value"}),
     ),
     seeds=3,
-    settings=_BREAKOUT | {"loss": "squared"},
+    settings=_BREAKOUT,
     checkpoint_every=50_000,
     curves=_LIVES,
 )
@@ -71,13 +71,13 @@ BREAKOUT_PER = Experiment(
     env="breakout",
     preset="rainbow",
     variants=(
-        Variant("baseline", "baseline", _UNIFORM | {"loss": "squared"}),
+        Variant("baseline", "baseline", _UNIFORM),
         Variant("per", "+ PER", {"importance_sampling": False}),
         Variant("per-is", "+ PER + IS", {}),
         Variant("per-is-fixed", "+ PER + IS, no annealing", {"beta_annealing": False}),
     ),
     seeds=3,
-    settings=_BREAKOUT | _EPSILON_GREEDY | {"loss": "squared"},
+    settings=_BREAKOUT | _EPSILON_GREEDY,
     checkpoint_every=50_000,
     curves=_LIVES,
 )
