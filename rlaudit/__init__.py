@@ -2,8 +2,11 @@
 
 import rlaudit
 
+frame = rlaudit.open("runs.duckdb").sql("SELECT update_id, beta, loss FROM updates").pl()
+
 with rlaudit.open("runs.duckdb") as log:
-    frame = log.sql("SELECT beta, avg(loss) AS loss FROM updates GROUP BY beta")
+    late = log.sql("SELECT * FROM episodes WHERE end_step > $step", step=10_000).pl()
+    ages = log.report("sample_ages").pl()
 
 report = rlaudit.audit("runs.duckdb")
 assert report.clean, str(report)

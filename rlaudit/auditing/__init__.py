@@ -7,7 +7,7 @@ from rlaudit.auditing.baseline import write_baseline
 from rlaudit.auditing.checks import run_checks
 from rlaudit.auditing.duplicates import DuplicatedValue, GroupDuplicates, Nulls, duplicates_in
 from rlaudit.auditing.explain import Explanation, explain
-from rlaudit.auditing.frames import OpenLog, open_log
+from rlaudit.auditing.frames import OpenLog, Result, open_log
 from rlaudit.auditing.history import record_audit
 from rlaudit.auditing.lint import lint_checks
 from rlaudit.auditing.query import Rows, query
@@ -39,6 +39,7 @@ __all__ = [
     "Nulls",
     "OpenLog",
     "Reporter",
+    "Result",
     "Rows",
     "RunSnapshot",
     "SourceReport",

@@ -10,12 +10,13 @@ import duckdb
 import polars as pl
 
 from rlaudit.auditing.failures import first_line
-from rlaudit.errors import QueryError, UsageError
+from rlaudit.errors import QueryError, UsageError, did_you_mean
+from rlaudit.sqlfiles import parameters_read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
-    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation, Statement
 
 _ROWS_AT_ONCE = 10_000
 
@@ -57,15 +58,23 @@ class Rows:
 
 @contextlib.contextmanager
 def query(
-    con: DuckDBPyConnection, sql: str, *, timeout: float = 60.0, limit: int = 1000
+    con: DuckDBPyConnection,
+    sql: str,
+    params: Mapping[str, object] | None = None,
+    *,
+    timeout: float = 60.0,
+    limit: int = 1000,
 ) -> Iterator[Rows]:
     """Run ``sql`` and give the rows of its last statement, at most ``limit`` of them (0: all).
+
+    ``params`` are bound: ``sql`` reads each as ``$name`` or as ``getvariable('name')``.
 
     External access is off and the configuration locked from then on; the log itself is attached
     read-only, so a script may define views and variables and can change nothing. ``timeout``
     seconds bound the running and the reading of rows together (0: no bound).
 
-    Raises :class:`QueryError` for SQL that DuckDB refuses and for a query that takes too long.
+    Raises :class:`QueryError` for SQL that DuckDB refuses and for a query that takes too long,
+    and :class:`UsageError` for a parameter that is missing or that ``sql`` does not read.
     """
     if timeout < 0 or limit < 0:
         raise UsageError("--timeout and --limit cannot be negative", hint="0 lifts the limit")
@@ -76,9 +85,13 @@ def query(
         timer.start()
     try:
         *before, last = con.extract_statements(sql) or _refuse_empty()
+        given = dict(params or {})
+        _refuse_mismatch(sql, (*before, last), given)
+        for name, value in given.items():
+            con.execute(f'SET VARIABLE "{name}" = ?', [value])
         for statement in before:
-            con.execute(statement)
-        yield Rows(con.sql(last), limit)
+            con.execute(statement, _bound(statement, given))
+        yield Rows(con.sql(last, params=_bound(last, given)), limit)
     except duckdb.InterruptException as error:
         raise QueryError(
             f"the query did not finish within {timeout:g} s",
@@ -89,6 +102,24 @@ def query(
     finally:
         if timer is not None:
             timer.cancel()
+
+
+def _bound(statement: Statement, given: Mapping[str, object]) -> dict[str, object]:
+    """Return those of the values ``given`` that ``statement`` has a ``$name`` for."""
+    return {name: value for name, value in given.items() if name in statement.named_parameters}
+
+
+def _refuse_mismatch(sql: str, statements: Collection[Statement], given: Collection[str]) -> None:
+    """Refuse a ``$name`` without a value, and a value that nothing reads: it may be misspelt."""
+    marked = {name for statement in statements for name in statement.named_parameters}
+    if missing := sorted(marked - set(given)):
+        hint = did_you_mean(missing[0], given) if given else f"give it one: {missing[0]}=VALUE"
+        raise UsageError(f"the query's parameter ${missing[0]} has no value", hint=hint)
+    variables = parameters_read(sql)  # in lower case: to DuckDB it is all one
+    read = marked | set(variables)
+    if unused := [name for name in given if name not in marked and name.lower() not in variables]:
+        hint = did_you_mean(unused[0], read) if read else f"write ${unused[0]} where it belongs"
+        raise UsageError(f"the query reads no parameter {unused[0]!r}", hint=hint)
 
 
 def _shut_off(con: DuckDBPyConnection) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from pathlib import Path  # noqa: TC003 - Typer reads annotations when it runs
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rlaudit.cli.output import Output, Wait, destination, note, row_format
-from rlaudit.errors import NotALogError
+from rlaudit.errors import NotALogError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +27,28 @@ def sql(
         ),
     ],
     query: Annotated[
-        str,
-        typer.Argument(metavar="QUERY", help="SQL to run, or - to read it from standard input."),
-    ],
+        str | None,
+        typer.Argument(
+            metavar="[QUERY]",
+            help="SQL to run, or - to read it from standard input.",
+            show_default=False,
+        ),
+    ] = None,
     *,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", "-f", metavar="FILE", help="Read the SQL from FILE."),
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param",
+            "-p",
+            metavar="NAME=VALUE",
+            help="Bind a value that the query reads as $NAME or getvariable('NAME'); may be "
+            "repeated. Numbers and true or false are taken as such, '...' is always text.",
+        ),
+    ] = None,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -67,20 +86,37 @@ def sql(
     that a resume made obsolete; raw.samples and so on have all rows.
     """
     from rlaudit.auditing import query as run_query
+    from rlaudit.auditing.values import guess, pairs
     from rlaudit.render.rows import write_rows
 
     fmt = row_format(context, format_, output)
-    text = sys.stdin.read() if query == "-" else query
+    text = _text(query, file)
+    given = {name: guess(value) for name, value in pairs(param or ()).items()}
     if limit is None:
         limit = 0 if output else 1000
     with _log_or_history(source, wait) as log:
         if log.incomplete:
             note(f"warning: incomplete: {log.incomplete}")
-        with run_query(log.con, text, timeout=timeout, limit=limit) as rows:
+        with run_query(log.con, text, given, timeout=timeout, limit=limit) as rows:
             with destination(output) as stream:
                 write_rows(stream, rows.columns, rows, fmt)
             if rows.shown < rows.total:
                 note(f"showing {rows.shown:,} of {rows.total:,} rows (--limit 0 shows all)")
+
+
+def _text(query: str | None, file: Path | None) -> str:
+    """Return the SQL that is meant by the argument or by ``--file``, of which one must be there."""
+    if file is not None and query is not None:
+        raise UsageError("both QUERY and --file give SQL", hint="keep one of the two")
+    if file is not None:
+        try:
+            return file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is no text"
+            raise UsageError(f"cannot read {file}: {reason}", hint="check the path") from error
+    if query is None:
+        raise UsageError("no query is given", hint="QUERY, - for standard input, or --file FILE")
+    return sys.stdin.read() if query == "-" else query
 
 
 @contextlib.contextmanager

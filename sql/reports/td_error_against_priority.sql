@@ -12,19 +12,30 @@
 
 -- Buckets are powers of two of the priority at the draw.
 
-WITH drawn AS (
+WITH formulas AS (
+    -- Once for each update: settings are JSON, which takes longer to read than all the draws.
     SELECT
-        s.run_id,
+        u.run_id,
+        u.update_id,
+        1 / nullif(u.alpha, 0) AS inverse_alpha,
+        coalesce(settings.epsilon, 0) AS epsilon
+    FROM shared.update_spans AS u
+    LEFT JOIN (
+        SELECT run_id, TRY_CAST(config ->> '$.priority_epsilon' AS DOUBLE) AS epsilon
+        FROM shared.run_settings
+    ) AS settings USING (run_id)
+),
+
+drawn AS (
+    SELECT
+        run_id,
         floor(log2(s.priority::DOUBLE))::INTEGER AS bucket,
         s.priority::DOUBLE AS priority,
         abs(s.td_error::DOUBLE) AS error,
         s.priority_new::DOUBLE AS priority_new,
-        pow(s.priority::DOUBLE, 1 / nullif(u.alpha, 0)) - coalesce(
-            TRY_CAST(settings.config ->> '$.priority_epsilon' AS DOUBLE), 0
-        ) AS error_then
+        pow(s.priority::DOUBLE, formulas.inverse_alpha) - formulas.epsilon AS error_then
     FROM samples AS s
-    JOIN shared.update_spans AS u USING (run_id, update_id)
-    LEFT JOIN shared.run_settings AS settings USING (run_id)
+    JOIN formulas USING (run_id, update_id)
     WHERE s.priority > 0 AND isfinite(s.priority) AND isfinite(s.td_error)
 )
 

@@ -153,4 +153,4 @@ def test_a_log_is_untouched_by_an_audit(log_file, capsys):
     capsys.readouterr()
     assert path.read_bytes() == before
     with open_log(path) as log:
-        assert log.sql("SELECT count(*) AS n FROM runs")["n"].item() == 1
+        assert log.sql("SELECT count(*) AS n FROM runs").pl()["n"].item() == 1

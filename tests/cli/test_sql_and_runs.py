@@ -70,6 +70,23 @@ def test_the_query_is_read_from_stdin(capsys, log, monkeypatch):
     assert run(capsys, "sql", log, "-", "--format", "csv") == (0, "n\r\n2\r\n", "")
 
 
+def test_the_query_is_read_from_a_file(capsys, log, tmp_path):
+    file = tmp_path / "x.sql"
+    file.write_text("SELECT count(*) AS n FROM runs;")
+    assert run(capsys, "sql", log, "-f", str(file), "--format", "csv") == (0, "n\r\n2\r\n", "")
+
+
+def test_values_are_bound_in_either_form(capsys, log):
+    sql = """
+        SET VARIABLE two = $n + 1;
+        SELECT $n AS n, getvariable('two') AS two, $name AS name, getvariable('X') AS x
+    """
+    asked = ("-p", "n=1", "-p", "name=r1'; DROP TABLE runs; --", "-p", "x='2'")
+    code, out, err = run(capsys, "sql", log, sql, *asked, "--format", "json")
+    assert (code, err) == (0, "")
+    assert json.loads(out) == [{"n": 1, "two": 2, "name": "r1'; DROP TABLE runs; --", "x": "2"}]
+
+
 def test_rows_past_the_limit_are_announced_on_stderr(capsys, log):
     code, out, err = run(capsys, "sql", log, "FROM range(1500)", "--format", "csv")
     assert (code, len(out.splitlines())) == (0, 1001)
@@ -94,7 +111,14 @@ def test_a_file_gets_all_rows(capsys, log, tmp_path):
         ([SLOW, "--timeout", "0.1"], "did not finish within 0.1 s (--timeout SECONDS"),
         (["SELECT 1", "--limit", "-1"], "Invalid value for '--limit'"),
         (["SELECT 1", "--format", "jso"], "unknown format 'jso' (did you mean 'json'?)"),
-        ([], "Missing argument 'QUERY'"),
+        ([], "error: no query is given (QUERY, - for standard input, or --file FILE)"),
+        (["SELECT 1", "-f", "x.sql"], "error: both QUERY and --file give SQL (keep one"),
+        (["-f", "none.sql"], "error: cannot read none.sql: No such file or directory"),
+        (["SELECT $n"], "error: the query's parameter $n has no value (give it one: n=VALUE)"),
+        (["SELECT $step", "-p", "stpe=1"], "(did you mean 'stpe'?)"),
+        (["SELECT getvariable('step')", "-p", "stpe=1"], "(did you mean 'step'?)"),
+        (["SELECT $n", "-p", "n=1", "-p", "x=1"], "error: the query reads no parameter 'x'"),
+        (["SELECT 1", "-p", "x"], "error: 'x' sets no parameter (write NAME=VALUE)"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_run_is_one_line_and_exit_2(capsys, log, args, message):
