@@ -73,3 +73,15 @@ def add_run(
         "    FROM raw.updates, range(4) AS r(b) WHERE run_id = ?)",
         [run_id],
     )
+
+
+def copy_run(con, copies):
+    """Add ``copies`` of each run of the log, run-0 and so on, a second apart and of other seeds."""
+    for table in ("runs", "segments", "episodes", "transitions", "updates", "samples"):
+        other = "'run-' || i AS run_id"
+        if table == "runs":
+            other += ", i AS seed, started_at + to_seconds(i + 1) AS started_at"
+        con.execute(
+            f"INSERT INTO raw.{table} SELECT * EXCLUDE (i) REPLACE ({other}) "
+            f"FROM (FROM raw.{table}), range({copies}) AS r(i)"
+        )

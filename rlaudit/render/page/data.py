@@ -49,6 +49,7 @@ class PageData:
         runs: those that are shown, oldest first.
         drawn: the ids of those that are drawn, oldest first; their places are their numbers.
         settings: the settings of each run by its id, as the log states them.
+        differing: the rows of ``sql/reports/config_differences.sql``.
         curves: the learning curve of each drawn run that has one, by run id.
         groups: groups of seeds; None where no group has two.
         measure: what the values of the curves are.
@@ -64,6 +65,7 @@ class PageData:
     runs: tuple[RunSummary, ...]
     drawn: tuple[str, ...]
     settings: Mapping[str, Mapping[str, Any]]
+    differing: Sequence[Row]
     curves: Mapping[str, Curve]
     groups: CurvePlot | None
     measure: str
@@ -100,6 +102,7 @@ def read_page(
         with reporting(log.con, runs=runs) as reporter:
             shown = tuple(run for run in list_runs(log) if not runs or run.run_id in runs)
             settings = _settings(reporter)
+            differing = _rows(reporter, "config_differences")
         # A run id that two runs share is drawn once.
         drawn = tuple(dict.fromkeys(run.run_id for run in shown))[-MOST_DRAWN:]
         replay = {}
@@ -114,6 +117,7 @@ def read_page(
         runs=shown,
         drawn=drawn,
         settings=settings,
+        differing=differing,
         curves={curve.run_id: curve for curve in curves if curve.run_id in drawn},
         groups=_groups(curves, measure, notes),
         measure=str(measure),
@@ -131,8 +135,7 @@ def _settings(reporter: Reporter) -> dict[str, dict[str, Any]]:
             stated = json.loads(row["config"] or "{}")
         except ValueError:
             stated = {}
-        settings = stated if isinstance(stated, dict) else {}
-        found[row["run_id"]] = {"env": row["env_id"], "seed": row["seed"], **settings}
+        found[row["run_id"]] = stated if isinstance(stated, dict) else {}
     return found
 
 

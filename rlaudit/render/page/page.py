@@ -74,7 +74,7 @@ def page_html(data: PageData) -> str:
         shares=_shares(charts.SHARES),
         **_runs_view(data),
         **_curves_view(data),
-        **settings_view(data.settings),
+        **settings_view(data.settings, data.differing),
         audit=_audit_view(data),
     )
 

@@ -1,7 +1,8 @@
-"""The part of the page that shows in which settings runs differ."""
+"""The part of the page that shows in which settings runs differ, and what they share."""
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -11,43 +12,55 @@ from rlaudit.render.summary import count
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    Row = Mapping[str, Any]
+
+_MOST_SETTINGS = 60
 _MOST_VALUES = 8
 _MOST_NAMED = 4
-_NOT_STATED = "not stated"
 
 
-def settings_view(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the settings in which the runs of ``settings`` differ, and those they share."""
+def settings_view(
+    settings: Mapping[str, Mapping[str, Any]], differing: Sequence[Row]
+) -> dict[str, Any]:
+    """Return the settings that differ, rows of ``sql/reports/config_differences.sql``, and others.
+
+    ``settings`` are those of each run by its id.
+    """
     names = dict.fromkeys(name for stated in settings.values() for name in stated)
-    shared: list[Sequence[str]] = []
-    differing: list[tuple[object, ...]] = []
+    shared = []
     for name in names:
-        runs: dict[str, list[str]] = {}
-        for run, stated in settings.items():
-            runs.setdefault(_text(stated, name), []).append(run)
-        if len(runs) == 1:
-            shared.append((name, *runs))
-        else:
-            differing += _values(name, runs)
+        first, *others = (_text(stated.get(name)) for stated in settings.values())
+        if all(text == first for text in others):
+            shared.append((name, first))
     whose = "of the run" if len(settings) == 1 else f"that all {len(settings):,} runs share"
     return {
-        "differing": differing and table(("setting", "value", "runs", "which"), differing),
+        "differing": differing and _differing(differing),
         "shared": shared and table(("setting", "value"), shared),
         "shared_heading": f"{count(len(shared), 'setting')} {whose}",
     }
 
 
-def _values(name: str, runs: Mapping[str, Sequence[str]]) -> list[tuple[object, ...]]:
-    """Return a row for each of the values that are most frequent, and one for the others."""
-    found = sorted(runs.items(), key=lambda item: (-len(item[1]), item[0]))
-    rows: list[tuple[object, ...]] = [
-        (name, value, len(which), _named(which)) for value, which in found[:_MOST_VALUES]
-    ]
-    rest = found[_MOST_VALUES:]
-    if rest:
-        which = [run for _, runs in rest for run in runs]
-        rows.append((name, f"showing {_MOST_VALUES} of {len(found):,} values", len(which), ""))
-    return rows
+def _differing(found: Sequence[Row]) -> Any:
+    several = len({row["env_id"] for row in found}) > 1
+    heads = ["setting", "value", "runs", "mean return", "which"]
+    rows: list[list[object]] = []
+    settings = [list(of) for _, of in itertools.groupby(found, key=lambda row: row["setting"])]
+    for of in settings[:_MOST_SETTINGS]:
+        most = sorted(of, key=lambda row: -row["runs"])[:_MOST_VALUES]
+        for row in sorted(most, key=of.index):
+            value = "not stated" if row["value"] is None else row["value"]
+            cells = [row["setting"], value, row["runs"], row["mean_return"], _named(row["run_ids"])]
+            rows.append([row["env_id"], *cells] if several else cells)
+        if len(most) < len(of):
+            text = f"showing {len(most)} of {len(of):,} values"
+            rest = [of[0]["setting"], text, *([None] * 3)]
+            rows.append([None, *rest] if several else rest)
+    note = f"showing {_MOST_SETTINGS} of {len(settings):,} settings"
+    return table(
+        ["environment", *heads] if several else heads,
+        rows,
+        note=note if len(settings) > _MOST_SETTINGS else "",
+    )
 
 
 def _named(runs: Sequence[str]) -> str:
@@ -56,8 +69,5 @@ def _named(runs: Sequence[str]) -> str:
     return f"{names} and {rest:,} more" if rest > 0 else names
 
 
-def _text(stated: Mapping[str, Any], name: str) -> str:
-    if name not in stated or stated[name] is None:
-        return _NOT_STATED
-    value = stated[name]
+def _text(value: object) -> str:
     return shown(value if isinstance(value, str) else json.dumps(value))
