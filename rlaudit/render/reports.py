@@ -1,20 +1,38 @@
-"""Reports: the list of them, and the answer of one."""
+"""Reports: the list of them, and the answer of one.
+
+An answer as a table stands under the report's title, run by run where runs have several rows. On a
+terminal the columns that it has no room for are left out and named, and a single row is shown as
+one column a line.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import itertools
+from typing import TYPE_CHECKING, NamedTuple
 
+from rich.cells import cell_len
+from rich.text import Text
+
+from rlaudit.render.columns import cells_of, heading_of, is_number
 from rlaudit.render.rows import write_rows
 from rlaudit.render.summary import count
 from rlaudit.render.terminal import console_for, print_indented, print_line
+from rlaudit.render.values import human
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import TextIO
+    from typing import Any, TextIO
+
+    from rich.console import Console
 
     from rlaudit.auditing import Answer
     from rlaudit.render.rows import RowFormat
     from rlaudit.sqlfiles import ReportFile
+
+_GAP = 2
+_DIGITS = 4
+# A name of so few characters is not broken.
+_SHORT = 8
 
 
 def write_report_list(stream: TextIO, reports: Sequence[ReportFile]) -> None:
@@ -33,20 +51,91 @@ def write_report_list(stream: TextIO, reports: Sequence[ReportFile]) -> None:
 
 
 def write_answer(stream: TextIO, answer: Answer, fmt: RowFormat) -> None:
-    """Write the rows of a report in the format ``fmt``.
-
-    As a table they stand between the report's title and what to make of them.
-    """
+    """Write the rows of a report in the format ``fmt``."""
     report, rows = answer.report, answer.rows
     if fmt != "table":
         write_rows(stream, rows.columns, rows, fmt)
         return
     console = console_for(stream)
+    print_line(console, report.title, "bold")
     found = list(rows)
-    print_line(console, f"{report.name}: {report.title}", "bold")
-    if found:
+    hidden: list[str] = []
+    for run, columns, part in _parts(rows.columns, found):
         print_line(console)
-        write_rows(stream, rows.columns, found, fmt)
-        if report.reading:
-            print_line(console)
-            print_line(console, report.reading, "dim")
+        if run is not None:
+            print_line(console, f"run {run}", "bold")
+        hidden = _write_table(console, columns, part) or hidden
+    if hidden:
+        print_line(console)
+        print_line(console, f"no room for {', '.join(hidden)}; --format csv has all columns")
+    if found and report.reading:
+        print_line(console)
+        print_line(console, f"how to read it: {report.reading}", "dim")
+
+
+def _parts(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> list[tuple[str | None, Sequence[str], list[Sequence[Any]]]]:
+    """Return run, columns and rows of each table: one a run, or one in all if a run is a row."""
+    if not rows:
+        return []
+    if columns[0] != "run_id" or len({row[0] for row in rows}) == len(rows) > 1:
+        return [(None, columns, list(rows))]
+    return [
+        (human(run), columns[1:], [row[1:] for row in part])
+        for run, part in itertools.groupby(rows, key=lambda row: row[0])
+    ]
+
+
+def _write_table(
+    console: Console, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> list[str]:
+    """Write one table; return the columns that a terminal has no room for."""
+    blocks = [
+        _block(name, [row[position] for row in rows]) for position, name in enumerate(columns)
+    ]
+    if len(rows) == 1:
+        width = max(map(cell_len, columns))
+        for name, block in zip(columns, blocks, strict=True):
+            print_line(console, f"{name:<{width}}{' ' * _GAP}{block.cells[0].strip()}")
+        return []
+    ends = list(itertools.accumulate(block.width + _GAP for block in blocks))
+    room = console.width + _GAP if console.file.isatty() else ends[-1]
+    shown = max(1, sum(end <= room for end in ends))
+    for line in _lines([block.head for block in blocks[:shown]], blocks):
+        console.print(Text(line, style="bold"), soft_wrap=True)
+    for line in _lines([block.cells for block in blocks[:shown]], blocks):
+        console.print(Text(line), soft_wrap=True)
+    return list(columns[shown:])
+
+
+class _Block(NamedTuple):
+    """One column: the lines of its head and of its cells, none wider than ``width``."""
+
+    head: list[str]
+    cells: list[str]
+    width: int
+    numeric: bool
+
+    def padded(self, text: str) -> str:
+        blanks = " " * (self.width - cell_len(text))
+        return blanks + text if self.numeric else text + blanks
+
+
+def _block(name: str, values: Sequence[Any]) -> _Block:
+    cells = cells_of(name, values, digits=_DIGITS, commas=True)
+    head = heading_of(name, max(_SHORT, *map(cell_len, cells)))
+    width = max(map(cell_len, (*head, *cells)))
+    return _Block(head, cells, width, any(map(is_number, values)))
+
+
+def _lines(columns: Sequence[list[str]], blocks: Sequence[_Block]) -> list[str]:
+    """Return the lines of ``columns`` side by side; the shorter of them end on the last line."""
+    height = max(map(len, columns))
+    filled = [[""] * (height - len(texts)) + texts for texts in columns]
+    return [
+        (" " * _GAP)
+        .join(block.padded(text) for block, text in zip(blocks, line, strict=False))
+        .rstrip()
+        for line in zip(*filled, strict=True)
+    ]

@@ -9,12 +9,14 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from rlaudit.render.columns import cells_of, is_number
 from rlaudit.render.values import human, printable
 
 if TYPE_CHECKING:
@@ -85,7 +87,7 @@ def print_sample(
         shown.append(name)
     table = plain_table()
     for name in shown:
-        numeric = any(_is_number(row[name]) for row in rows)
+        numeric = any(is_number(row[name]) for row in rows)
         justify: Literal["left", "right"] = "right" if numeric else "left"
         table.add_column(Text(printable(name)), justify=justify, no_wrap=True)
     for position in range(len(rows)):
@@ -97,13 +99,18 @@ def print_sample(
 def print_rows(console: Console, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Write a table with numbers to the right, or row by row if the terminal is too narrow."""
     table = plain_table()
+    cells = []
     for position, name in enumerate(columns):
-        numeric = any(_is_number(row[position]) for row in rows)
-        table.add_column(
-            Text(printable(name)), justify="right" if numeric else "left", no_wrap=True
-        )
-    for row in rows:
-        table.add_row(*(Text(human(value)) for value in row))
+        values = [row[position] for row in rows]
+        texts, head = cells_of(name, values), printable(name)
+        if any(map(is_number, values)):
+            # Not by Rich's own justification, which takes the blanks behind a figure away.
+            width = max(map(cell_len, (head, *texts)))
+            texts, head = [text.rjust(width) for text in texts], head.rjust(width)
+        cells.append(texts)
+        table.add_column(Text(head), no_wrap=True)
+    for line in zip(*cells, strict=True):
+        table.add_row(*map(Text, line))
     natural = Measurement.get(console, console.options.update(max_width=_UNBOUNDED), table)
     if console.file.isatty() and natural.maximum > console.width:
         _print_records(console, columns, rows)
@@ -126,7 +133,3 @@ def _print_records(console: Console, columns: Sequence[str], rows: Sequence[Sequ
 
 def _cut(text: str, bounded: bool) -> str:
     return f"{text[: _LONGEST_VALUE - 1]}…" if bounded and len(text) > _LONGEST_VALUE else text
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
