@@ -39,6 +39,7 @@ _COMMANDS = {
     "report": "rlaudit.cli.report:report",
     "sql": "rlaudit.cli.sql:sql",
     "runs": "rlaudit.cli.runs:runs",
+    "watch": "rlaudit.cli.dashboard:watch",
 }
 
 # The commands for which a pyproject.toml may have a table: [tool.rlaudit.checks-list] is one.

@@ -1,4 +1,7 @@
-"""``rlaudit train --audit-every``: audits of the run so far, beside the training."""
+"""``rlaudit train --audit-every``: audits of the run so far, beside the training.
+
+The command ``rlaudit watch`` is in :mod:`rlaudit.cli.dashboard`.
+"""
 
 from __future__ import annotations
 

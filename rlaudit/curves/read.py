@@ -169,14 +169,21 @@ def _say_which_lack(runs: Sequence[_Run], wish: Wish, phase: Phase, notes: list[
         )
 
 
+def window_for(episodes: int) -> int:
+    """Return over how many episodes to take means where the longest run has ``episodes``."""
+    if episodes >= WINDOW:
+        return WINDOW
+    fitting = (window for window in _SMALLER_WINDOWS if episodes // window >= _FEWEST_POINTS)
+    return next(fitting, 1)
+
+
 def _window(runs: Sequence[_Run], wish: Wish, notes: list[str]) -> int:
     if wish.window is not None:
         return wish.window
     longest = max(run.has(wish, "train") for run in runs)
-    if longest >= WINDOW:
-        return WINDOW
-    fitting = (window for window in _SMALLER_WINDOWS if longest // window >= _FEWEST_POINTS)
-    window = next(fitting, 1)
+    window = window_for(longest)
+    if window == WINDOW:
+        return window
     notes.append(
         f"no run has {WINDOW} {'lives' if wish.lives else 'episodes'} yet, the longest has "
         f"{longest}: each mean is over {window} (--window)"
@@ -241,11 +248,11 @@ def _curve(run: _Run, points: Sequence[Mapping[str, Any]], by: Axis) -> Curve:
         env_id=row["env_id"] or "",
         seed=row["seed"],
         config_hash=row["config_hash"],
-        config=_settings(row["config"]),
+        config=settings_of(row["config"]),
     )
 
 
-def _settings(text: str | None) -> dict[str, Any]:
+def settings_of(text: str | None) -> dict[str, Any]:
     """Return the settings of a run; none where the log states no JSON object."""
     try:
         settings = json.loads(text or "{}")

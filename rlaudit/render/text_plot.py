@@ -89,9 +89,9 @@ def _canvas(plot: CurvePlot, markers: Sequence[str], *, dots: bool) -> Iterator[
     figure.y_label = "return"
     drawn = [value for group in plot.groups for value in group.centre if math.isfinite(value)]
     span = min(drawn, default=0.0), max(drawn, default=1.0)
-    low, up = _marks(*span, _ROWS // _ROWS_PER_MARK, _NICE)
+    low, up = axis_marks(*span, _ROWS // _ROWS_PER_MARK)
     right = max(float(group.x[-1]) for group in plot.groups)
-    _, along = _marks(0.0, right, _COLUMNS // _COLUMNS_PER_MARK, _NICEST)
+    _, along = axis_marks(0.0, right, _COLUMNS // _COLUMNS_PER_MARK, _NICEST)
     height, width = up * _ROWS / _ROWS_PER_MARK, along * _COLUMNS / _COLUMNS_PER_MARK
     figure.set_y_limits(low, low + height)
     figure.set_x_limits(0.0, width)
@@ -129,12 +129,14 @@ def _pieces(group: GroupCurve) -> Iterator[tuple[list[float], list[float]]]:
         yield x, y
 
 
-def _marks(
-    low: float, high: float, intervals: int, round_numbers: Sequence[float]
+def axis_marks(
+    low: float, high: float, intervals: int, round_numbers: Sequence[float] = _NICE
 ) -> tuple[float, float]:
     """Return the first mark of an axis and the distance between marks, both round numbers."""
     if high - low <= 1e-9 * max(abs(low), abs(high)):
-        low, high = low - 0.5, low + 0.5
+        # A half alone would be lost in the rounding of a large value.
+        half = max(0.5, 1e-6 * abs(low))
+        low, high = low - half, low + half
     least = (high - low) / intervals
     power = 10.0 ** math.floor(math.log10(least))
     for scale in (power, 10 * power):

@@ -30,7 +30,7 @@ class RunSummary:
 
     ``episodes`` counts finished training episodes, ``mean_return`` is the mean raw return of the
     last 100 of them (None before the first), and ``rows`` counts the rows of all tables that its
-    recorder stored.
+    recorder stored. ``heartbeat_at`` is the last sign of life, at which ``steps`` were done.
     """
 
     run_id: str
@@ -42,6 +42,7 @@ class RunSummary:
     mean_return: float | None
     rows: int
     started_at: datetime
+    heartbeat_at: datetime | None
 
 
 def list_runs(log: Log) -> list[RunSummary]:

@@ -1,6 +1,7 @@
 -- name: run_settings
 -- title: The runs of a log: what each is, and how many episodes of each phase it has
--- reads: runs, episodes
+-- reads: runs
+-- also_reads: episodes
 
 WITH named AS (
     SELECT run_id FROM runs

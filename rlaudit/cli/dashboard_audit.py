@@ -1,0 +1,47 @@
+"""One audit for ``rlaudit watch``, in a process of its own.
+
+``python -m rlaudit.cli.dashboard_audit OPTIONS``.
+
+OPTIONS: one JSON object with ``source``, ``run_id`` and ``record``. Output: a line for each
+part of the audit, as it is done.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from contextlib import suppress
+
+from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, RlauditError
+
+
+def main() -> int:
+    """Audit as the argument says."""
+    options = json.loads(sys.argv[1])
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with suppress(OSError, AttributeError):  # not on every system
+        os.nice(5)  # what is left of the machine is for the training
+    from rlaudit.live import audit_in_parts
+
+    try:
+        for part in audit_in_parts(options["source"], options["run_id"], record=options["record"]):
+            sys.stdout.write(json.dumps(part.to_dict()) + "\n")
+            sys.stdout.flush()
+    except RlauditError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_FAILED
+    return EXIT_CLEAN
+
+
+def _end_with_parent() -> None:
+    """End this process when stdin ends, as it does however the parent ended."""
+    # Not through sys.stdin, whose lock this thread would hold when Python ends.
+    while os.read(0, 1024):
+        pass
+    os._exit(EXIT_FAILED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
