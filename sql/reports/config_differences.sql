@@ -18,16 +18,19 @@ WITH stated AS (
     GROUP BY run_id
 ),
 
-keys AS (
-    SELECT DISTINCT unnest(json_keys(config)) AS setting
-    FROM stated
+entries AS (
+    SELECT run_id, entry.key AS setting, entry.value ->> '$' AS value
+    FROM (
+        SELECT run_id, unnest(map_entries(config::MAP(VARCHAR, JSON))) AS entry
+        FROM stated
+    )
 ),
 
 chosen AS (
-    SELECT run_id, env_id, setting, config ->> ('$."' || setting || '"') AS value
+    SELECT stated.run_id, stated.env_id, keys.setting, entries.value
     FROM stated
-    CROSS JOIN keys
-    WHERE setting <> 'seed'
+    CROSS JOIN (SELECT DISTINCT setting FROM entries WHERE setting <> 'seed') AS keys
+    LEFT JOIN entries ON entries.run_id = stated.run_id AND entries.setting = keys.setting
 ),
 
 finals AS (
@@ -53,5 +56,7 @@ SELECT
 FROM chosen
 LEFT JOIN finals USING (run_id)
 GROUP BY env_id, setting, value
-QUALIFY count(*) OVER (PARTITION BY setting) > count(DISTINCT env_id) OVER (PARTITION BY setting)
+QUALIFY
+    count(DISTINCT value) OVER (PARTITION BY setting)
+    + (count(*) OVER (PARTITION BY setting) > count(value) OVER (PARTITION BY setting))::INTEGER > 1
 ORDER BY setting, env_id, value
