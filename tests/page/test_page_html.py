@@ -47,7 +47,7 @@ def test_runs_are_listed_with_their_state(made):
     runs = text_of(made(fill), "runs")
     assert "3 runs: 1 dead, 1 failed, 1 finished." in runs
     # The mean of the returns 0 to 29.
-    assert "a cart CartPole-v1 finished 300 30 14.5 30 2026-01-01 00:00:00" in runs
+    assert "a cart CartPole-v1 finished 300 30 14.5 30 2026-01-01 00:00" in runs
 
 
 def test_a_plot_is_described_by_its_figures(made):

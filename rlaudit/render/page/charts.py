@@ -31,7 +31,7 @@ SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 
 _LONG_DECIMALS = re.compile(r"(\.\d\d)\d+")
 _GEOMETRY = re.compile(r' (?:d|transform)="[^"]*"')
-_WIDE, _NARROW = (680, 300), (300, 260)
+_WIDE, _NARROW = (860, 300), (300, 260)
 _SMALL = (360, 190)
 _MOST_POINTS = 250
 # 1,500 as 1.5k, and 0.5 as it is and not as 500m.

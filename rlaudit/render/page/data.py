@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rlaudit.auditing import audit as audit_logs
 from rlaudit.auditing import reporting
-from rlaudit.curves import Measure, Wish, group_curves, read_curves, summarise
+from rlaudit.curves import Measure, Wish, group_curves, read_curves, settings_of, summarise
 from rlaudit.errors import UsageError
 from rlaudit.store import list_runs, open_for_reading
 
@@ -81,6 +80,7 @@ def read_page(
     audit: bool = True,
     wait: float = 10.0,
     on_progress: Callable[[int, int, str, str], object] | None = None,
+    record: Path | None = None,
 ) -> PageData:
     """Read what the page shows of the log ``source``.
 
@@ -90,6 +90,7 @@ def read_page(
         audit: whether to run the checks as well.
         wait: seconds to wait for a log that another process writes.
         on_progress: called as :func:`rlaudit.audit` does.
+        record: history of the audits of a log that is shown again and again while it grows.
 
     Raises:
         UsageError: for a run that the log does not have.
@@ -123,20 +124,12 @@ def read_page(
         measure=str(measure),
         notes=tuple(notes),
         replay=replay,
-        audit=_audit(source, runs, wait, on_progress) if audit else None,
+        audit=_audit(source, runs, wait, on_progress, record) if audit else None,
     )
 
 
 def _settings(reporter: Reporter) -> dict[str, dict[str, Any]]:
-    """Return the settings of each run, which the log holds as JSON; none if it is no object."""
-    found = {}
-    for row in _rows(reporter, "run_settings"):
-        try:
-            stated = json.loads(row["config"] or "{}")
-        except ValueError:
-            stated = {}
-        found[row["run_id"]] = stated if isinstance(stated, dict) else {}
-    return found
+    return {row["run_id"]: settings_of(row["config"]) for row in _rows(reporter, "run_settings")}
 
 
 def _replay(reporter: Reporter, drawn: Sequence[str]) -> dict[str, Replay]:
@@ -194,6 +187,7 @@ def _audit(
     runs: Sequence[str],
     wait: float,
     on_progress: Callable[[int, int, str, str], object] | None,
+    record: Path | None,
 ) -> AuditReport:
     report = audit_logs(
         source,
@@ -201,6 +195,7 @@ def _audit(
         limit=_EXAMPLES,
         wait=wait,
         on_progress=on_progress,
+        record=record,
     )
     if len(runs) < 2:
         return report

@@ -1,8 +1,9 @@
 """Write the page: one HTML file with everything in it.
 
 Its template escapes every text. Filters and colour schemes are CSS (``:has``), so that they work
-without JavaScript as well; the script adds buttons that copy. The page forbids itself the network
-and any style or script but its own two, whose hashes its Content-Security-Policy names.
+without JavaScript as well; the script adds buttons that copy. The page forbids itself the network,
+but for the server that shows it if there is one, and any style or script but its own, whose hashes
+its Content-Security-Policy names.
 """
 
 from __future__ import annotations
@@ -35,14 +36,16 @@ _RUN_COLUMNS = {
     "state": "state",
     "steps": "agent steps",
     "episodes": "episodes",
-    "mean_return": "mean return, last 100",
+    "mean_return": "mean of last 100",
     "rows": "rows",
     "started_at": "started (UTC)",
 }
 
 
-def page_html(data: PageData) -> str:
+def page_html(data: PageData, *, live: str = "") -> str:
     """Return the page that shows ``data``, as one HTML document.
+
+    With ``live``, its name on the server that it comes from, it asks that server for a newer one.
 
     Raises :class:`MissingExtraError` without the extra ``plot``.
     """
@@ -60,14 +63,15 @@ def page_html(data: PageData) -> str:
         lstrip_blocks=True,
     )
     css = _text("page.css") + _filters(len(data.drawn))
-    script = _text("page.js")
+    script = _text("page.js") + (_text("live.js") if live else "")
     return environment.get_template("page.html").render(
         version=__version__,
         title=f"Replay report: {shown(data.source)}",
         made_at=f"{data.made_at:%Y-%m-%d %H:%M}",
         css=_own(css),
         script=_own(script),
-        policy=_policy(css, script),
+        policy=_policy(css, script, live=bool(live)),
+        live=live,
         colour=charts.colour,
         dash=charts.dash,
         incomplete=shown(data.incomplete) if data.incomplete else "",
@@ -90,20 +94,23 @@ def _own(text: str) -> Any:
     return Markup(text)  # noqa: S704 - a file of this package
 
 
-def _policy(css: str, script: str) -> str:
+def _policy(css: str, script: str, *, live: bool) -> str:
     """Return a Content-Security-Policy by which only ``css`` and ``script`` take effect."""
     style, code = (
         b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (css, script)
     )
+    connect = "connect-src 'self'; "
     return (
         f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{code}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
+        f"img-src data:; {live * connect}base-uri 'none'; form-action 'none'"
     )
 
 
 def _filters(runs: int) -> str:
     """Return the CSS that hides what belongs to runs that are not chosen."""
     lines = [
+        # A browser that does not know :has shows everything.
+        "@supports selector(:root:has(a)) {",
         ".check { display: none; }",
         ".check:has(.run-other) { display: block; }",
     ]
@@ -113,7 +120,7 @@ def _filters(runs: int) -> str:
             f":root:has(#show-{i}:checked) .check:has(.run-{i}) {{ display: block; }}",
             f"{off} :is(.run-{i}, .run_{i}_marks, .run_{i}_points_marks) {{ display: none; }}",
         ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "}"]) + "\n"
 
 
 def _shares(ends: Sequence[float]) -> list[str]:
@@ -130,7 +137,11 @@ def _runs_view(data: PageData) -> dict[str, Any]:
 
     listed = data.runs[-MOST_LISTED:]
     note = f"showing {len(listed):,} of {len(data.runs):,} runs, the newest"
-    rows = [{key: getattr(run, key) for key in _RUN_COLUMNS} for run in listed]
+    rows = [
+        {key: getattr(run, key) for key in _RUN_COLUMNS}
+        | {"started_at": f"{run.started_at:%Y-%m-%d %H:%M}" if run.started_at else None}
+        for run in listed
+    ]
     states = Counter(run.state for run in data.runs)
     counted = ", ".join(f"{number:,} {state}" for state, number in sorted(states.items()))
     drawn = [
