@@ -174,3 +174,18 @@ def test_a_run_is_divided_into_twentieths_of_its_steps(tiny_log):
     tiny_log.add("updates", run_id="r1", update_id=steps, env_step=steps, loss=1.0)
     found = answer(tiny_log, "losses_over_time", "to_step", "updates")
     assert found == [(5 * i, 5) for i in range(1, 21)]
+
+
+def test_terminal_targets(log):
+    log.add("samples", **KEYS, update_id=0, transition_id=1, td_error=math.nan, weight=math.inf)
+    assert answer(log, "terminal_targets") == [
+        ("r1", 4, 0.0, round(2 / 3, 6), -4.0, 0.25, 0.5, 1.0),
+        ("r1", 5, 1.0, 0.5, 1.0, 0.25, 0.05, 1.0),
+        ("r1", 6, -1.0, 0.5, 9.0, 1.0, 1.0, 1.0),
+    ]
+
+
+def test_terminal_targets_of_a_run_that_draws_none(log):
+    log.con.execute("UPDATE raw.transitions SET terminated = false")
+    columns = ("terminal_share", "terminal_error", "other_error")
+    assert answer(log, "terminal_targets", *columns)[0] == (0.0, None, -1.875)
