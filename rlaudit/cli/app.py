@@ -40,6 +40,7 @@ _COMMANDS = {
     "sql": "rlaudit.cli.sql:sql",
     "runs": "rlaudit.cli.runs:runs",
     "watch": "rlaudit.cli.dashboard:watch",
+    "serve": "rlaudit.cli.serve:serve",
 }
 
 # The commands for which a pyproject.toml may have a table: [tool.rlaudit.checks-list] is one.

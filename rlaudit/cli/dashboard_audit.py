@@ -9,20 +9,16 @@ part of the audit, as it is done.
 from __future__ import annotations
 
 import json
-import os
 import sys
-import threading
-from contextlib import suppress
 
+from rlaudit.cli.beside import begin_beside
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, RlauditError
 
 
 def main() -> int:
     """Audit as the argument says."""
     options = json.loads(sys.argv[1])
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    with suppress(OSError, AttributeError):  # not on every system
-        os.nice(5)  # what is left of the machine is for the training
+    begin_beside()
     from rlaudit.live import audit_in_parts
 
     try:
@@ -33,14 +29,6 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return EXIT_FAILED
     return EXIT_CLEAN
-
-
-def _end_with_parent() -> None:
-    """End this process when stdin ends, as it does however the parent ended."""
-    # Not through sys.stdin, whose lock this thread would hold when Python ends.
-    while os.read(0, 1024):
-        pass
-    os._exit(EXIT_FAILED)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,57 @@
+"""``rlaudit serve``."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rlaudit.cli.output import narrate
+from rlaudit.errors import DatabaseLockedError
+
+
+def serve(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="An rlaudit log.")],
+    *,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port; 0 takes one that is free.")
+    ] = 8520,
+    host: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Where to listen. Anything but this machine's own address lets others read the "
+            "log.",
+        ),
+    ] = "127.0.0.1",
+    audit: Annotated[bool, typer.Option("--audit/--no-audit", help="Run the checks as well.")] = (
+        True
+    ),
+    every: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1, help="Least time between two pages.")
+    ] = 5.0,
+) -> None:
+    """Show the page of report html in a browser, and keep it up to date.
+
+    The page is made again when the log has changed and someone looks at it, and the browser then
+    loads it anew. Nothing can be written through it. Ctrl-C ends it.
+    """
+    from rlaudit.live import take_look
+    from rlaudit.render.extras import require
+
+    for package in ("uvicorn", "altair", "jinja2", "vl_convert"):
+        require(package, doing="rlaudit serve", extra="serve")
+    from rlaudit.serving import PageKeeper, open_socket, serve_page
+
+    path = Path(source)
+    # What can never be shown ends the command; a writer is soon done.
+    with contextlib.suppress(DatabaseLockedError):
+        take_look(path.absolute(), None, wait=0)
+    opened, address = open_socket(host, port)
+    with opened:
+        typer.echo(f"{source} is shown at {address.url}")
+        if not address.is_loopback:
+            narrate("warning", f"whoever reaches {host} can read {source}")
+        serve_page(PageKeeper(path, audit=audit, every=every), opened, address)
