@@ -35,7 +35,7 @@ def watch(
         ),
     ] = True,
 ) -> None:
-    """Follow the runs of a log on the terminal while they train.
+    """Follow runs in progress on the terminal.
 
     Their list, the learning curve and the priorities of one of them, and what the cheap checks
     find in it. The log is open for reading for a tenth of the time at most, and rows that come

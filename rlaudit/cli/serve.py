@@ -33,9 +33,9 @@ def serve(
         float, typer.Option(metavar="SECONDS", min=1, help="Least time between two pages.")
     ] = 5.0,
 ) -> None:
-    """Show the page of report html in a browser, and keep it up to date.
+    """Show the page of a log in a browser, up to date.
 
-    The page is made again when the log has changed and someone looks at it, and the browser then
+    It is the page of report html. It is made again when the log has changed and someone looks at it, and the browser then
     loads it anew. Nothing can be written through it. Ctrl-C ends it.
     """
     from rlaudit.live import take_look

@@ -51,6 +51,8 @@ def python(code, **env):
         ["check-duplicates", "--help"],
         ["plot", "--help"],
         ["compare", "--help"],
+        ["watch", "--help"],
+        ["serve", "--help"],
         ["--version"],
     ],
 )
@@ -60,7 +62,8 @@ import sys
 from rlaudit.cli import main
 assert main({args!r}) == 0
 heavy = {{
-    "torch", "polars", "duckdb", "numpy", "pyarrow", "gymnasium", "altair", "plotille", "vl_convert"
+    "torch", "polars", "duckdb", "numpy", "pyarrow", "gymnasium", "altair", "plotille", "vl_convert",
+    "textual", "rich", "uvicorn"
 }} & set(sys.modules)
 print(heavy, file=sys.stderr)
 sys.exit(bool(heavy))
@@ -197,7 +200,7 @@ def test_the_list_of_commands_shows_each_summary_in_full(capsys, monkeypatch):
 def test_commands_stand_in_the_order_of_use():
     assert list(TOP) == [
         "train", "eval", "reproduce", "audit", "check-duplicates", "plot", "compare", "sql", "runs",
-        "checks", "baseline", "report",
+        "watch", "serve", "checks", "baseline", "report",
     ]  # fmt: skip
 
 
