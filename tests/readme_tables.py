@@ -1,25 +1,36 @@
-"""The reference tables of the README and of sql/checks/README.md, made from what they describe.
+"""The reference tables of the README and of those in sql/, made from what they describe.
 
     python tests/readme_tables.py           # say which tables are out of date
     python tests/readme_tables.py --write   # bring them up to date
 
-A table stands between ``<!-- NAME -->`` and ``<!-- end NAME -->``.
+A table stands between ``<!-- NAME -->`` and ``<!-- end NAME -->``. A block ``text`` behind a block
+``sql`` is what the query prints over fixtures/cartpole.duckdb; its parameters stand in its first
+line, ``-- -p NAME=VALUE``.
 """
 
 from __future__ import annotations
 
+import io
 import itertools
 import re
 import sys
 from pathlib import Path
 
+from rlaudit.auditing import query
+from rlaudit.auditing.values import guess, pairs
 from rlaudit.config import vocabulary
 from rlaudit.presets import PRESETS
-from rlaudit.sqlfiles import load_checks, read_sql
+from rlaudit.render.rows import write_rows
+from rlaudit.sqlfiles import load_checks, read_reports, read_sql
+from rlaudit.store import open_for_reading
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 CHECKS = ROOT / "sql" / "checks" / "README.md"
+REPORTS = ROOT / "sql" / "reports" / "README.md"
+EXAMPLE = ROOT / "fixtures" / "cartpole.duckdb"
+
+_WORKED = re.compile(r"(```sql\n([^`]*)```\n\n```text\n)[^`]*(```)")
 
 
 def settings_table() -> str:
@@ -66,9 +77,34 @@ def checks_table() -> str:
     return "\n".join(lines[:-1])
 
 
+def reports_table() -> str:
+    lines = ["| report | question | parameters |", "|---|---|---|"]
+    for report in read_reports()[0]:
+        link = f"[`{report.name}`]({report.path.relative_to(REPORTS.parent).as_posix()})"
+        params = ", ".join(f"`{param.name}`" for param in report.params)
+        asked = (report.question or report.title).replace("|", "\\|")
+        lines.append(f"| {link} | {asked} | {params} |")
+    return "\n".join(lines)
+
+
+def worked(found: re.Match[str]) -> str:
+    """Return a block of SQL and the block below it, which is what it prints."""
+    sql = found[2]
+    given = pairs(re.findall(r"-p (\S+)", sql.splitlines()[0]))
+    stream = io.StringIO()
+    with (
+        open_for_reading(EXAMPLE) as log,
+        query(log.con, sql, {name: guess(text) for name, text in given.items()}) as rows,
+    ):
+        write_rows(stream, rows.columns, rows, "table")
+    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
+    return found[1] + "\n".join(lines) + "\n" + found[3]
+
+
 DOCUMENTS = {
     README: {"settings": settings_table, "presets": presets_table, "schema": schema_table},
     CHECKS: {"checks": checks_table},
+    REPORTS: {"reports": reports_table},
 }
 
 
@@ -81,7 +117,7 @@ def updated(document: Path) -> str:
             raise SystemExit(f"{document} has no place for the table {name!r}")
         table = make()
         text = re.sub(pattern, lambda m, t=table: f"{m[1]}{t}\n{m[2]}", text, flags=re.DOTALL)
-    return text
+    return _WORKED.sub(worked, text)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 -- name: declared_departures
 -- title: Where the settings of runs depart from the papers on purpose
+-- question: in what do the settings depart from the papers, before results are compared?
+-- empty: the settings depart from the papers in nothing that is known here
 -- reads: runs
 
 -- Settings say what a run means to do, and the checks judge it by them. These are the ones that a

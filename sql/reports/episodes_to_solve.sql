@@ -1,6 +1,9 @@
 -- name: episodes_to_solve
 -- title: How many training episodes each run took until its episodes were as long as it aims at
--- reads: runs, episodes
+-- question: after how many episodes did each run do what it was to do?
+-- empty: no run aims at a mean length (stop_at_mean_length)
+-- reads: runs
+-- also_reads: episodes
 
 -- A run is solved when the mean length of its last 100 training episodes, absent ones counted as
 -- 0, reaches stop_at_mean_length. The episodes of a random warm-up stand in that window and are

@@ -1,6 +1,9 @@
 -- name: return_curves
 -- title: What each run returned as its training went on, at no more points than a plot can show
--- reads: episodes, segments
+-- question: what does the learning curve look like?
+-- empty: no finished episode of that phase has a return
+-- reads: episodes
+-- also_reads: segments
 -- params: phase VARCHAR = 'train', last_episodes BIGINT = 100, block BIGINT = 100, lives BOOLEAN = false,
 --     clipped BOOLEAN = false, most_points BIGINT = 500
 

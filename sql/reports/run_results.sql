@@ -8,7 +8,7 @@
 -- also_reads: episodes, updates
 
 WITH described AS (
-    SELECT DISTINCT ON (run_id) run_id, name, env_id, seed
+    SELECT DISTINCT ON (run_id) run_id, env_id, seed
     FROM runs
     ORDER BY run_id, started_at
 ),
@@ -59,7 +59,6 @@ learned AS (
 
 SELECT
     run_id,
-    d.name,
     d.env_id,
     d.seed,
     played.steps,

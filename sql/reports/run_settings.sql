@@ -1,6 +1,8 @@
 -- name: run_settings
 -- title: The runs of a log: what each is, and how many episodes of each phase it has
+-- question: what are these runs, and what were they set to do?
 -- reads: runs
+-- also_reads: episodes
 -- also_reads: episodes
 
 WITH named AS (

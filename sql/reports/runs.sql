@@ -1,6 +1,8 @@
 -- name: runs
 -- title: How far each run got, what it returned last, and the state of its newest segment
--- reads: runs, segments, episodes
+-- question: how far is each run, and is it alive?
+-- reads: runs
+-- also_reads: segments, episodes
 
 WITH newest_segments AS (
     SELECT

@@ -92,8 +92,8 @@ def test_episode_endings(tiny_log):
 
 def test_run_results(tiny_log):
     """The last 100 of 101 returns are 0 and ninety-nine 2; the first 100 a 300, a 0, and 2s."""
-    tiny_log.add_run("r1", env_id="CartPole-v1", name="a", seed=7)
-    tiny_log.add_run("r2", env_id="CartPole-v1", name="b", seed=8)
+    tiny_log.add_run("r1", env_id="CartPole-v1", seed=7)
+    tiny_log.add_run("r2", env_id="CartPole-v1", seed=8)
     tiny_log.add_run("r3", env_id="CartPole-v1")
     add_episodes(tiny_log, "r1", [300.0, 0.0, *[2.0] * 99])
     add_episodes(tiny_log, "r2", [5.0, math.nan, 6.0])
@@ -101,9 +101,9 @@ def test_run_results(tiny_log):
     add_episodes(tiny_log, "r2", [1.0, 50.0, 60.0], **evaluated)
     tiny_log.add("updates", run_id="r1", update_id=[1, 1, 2])
     assert answer(tiny_log, "run_results") == [
-        ("r2", "b", "CartPole-v1", 8, 30, 2, 0, 5.5, 5.5, 55.0),
-        ("r1", "a", "CartPole-v1", 7, 1010, 101, 2, 1.98, 4.96, None),
-        ("r3", None, "CartPole-v1", None, None, 0, 0, None, None, None),
+        ("r2", "CartPole-v1", 8, 30, 2, 0, 5.5, 5.5, 55.0),
+        ("r1", "CartPole-v1", 7, 1010, 101, 2, 1.98, 4.96, None),
+        ("r3", "CartPole-v1", None, None, 0, 0, None, None, None),
     ]
 
 
