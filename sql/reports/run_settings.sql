@@ -3,7 +3,6 @@
 -- question: what are these runs, and what were they set to do?
 -- reads: runs
 -- also_reads: episodes
--- also_reads: episodes
 
 WITH named AS (
     SELECT run_id FROM runs
