@@ -95,7 +95,7 @@ def _heat_map(cells: Sequence[Row]) -> Plot:
         f"of its span's draws, at priorities from {number_text(densest['priority_from'])} to "
         f"{number_text(densest['priority_to'])} about step {densest['from_step']:,}."
     )
-    caption = "Each column is a span of steps; darker cells hold a greater share of its draws."
+    caption = "Each column is a span of steps. A cell that stands out more holds more of its draws."
     if without:
         caption += f" {count(without, 'draw')} had no finite priority above 0."
     return Plot(heading, caption, alt, charts.heat_map(cells))
