@@ -59,4 +59,4 @@ GROUP BY env_id, setting, value
 QUALIFY
     count(DISTINCT value) OVER (PARTITION BY setting)
     + (count(*) OVER (PARTITION BY setting) > count(value) OVER (PARTITION BY setting))::INTEGER > 1
-ORDER BY setting, env_id, value
+ORDER BY setting, env_id, try_cast(value AS DOUBLE), value
