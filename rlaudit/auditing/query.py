@@ -113,6 +113,8 @@ def _refuse_mismatch(sql: str, statements: Collection[Statement], given: Collect
     """Refuse a ``$name`` without a value, and a value that nothing reads: it may be misspelt."""
     marked = {name for statement in statements for name in statement.named_parameters}
     if missing := sorted(marked - set(given)):
+        if missing[0].isdigit():
+            raise UsageError("the query has a parameter without a name", hint="write $NAME")
         hint = did_you_mean(missing[0], given) if given else f"give it one: {missing[0]}=VALUE"
         raise UsageError(f"the query's parameter ${missing[0]} has no value", hint=hint)
     variables = parameters_read(sql)  # in lower case: to DuckDB it is all one

@@ -167,7 +167,10 @@ def find_report(name: str, folders: Sequence[Path] | None = None) -> ReportFile:
     for problem in problems:
         if problem.path is not None and problem.path.stem == name:
             raise UsageError(str(problem), hint=problem.hint)
-    return named(name, {report.name: report for report in found})
+    known = {report.name: report for report in found}
+    if name not in known and problems:
+        raise UsageError(f"no report is called {name!r}", hint=str(problems[0]))
+    return named(name, known)
 
 
 def named(name: str, reports: Mapping[str, ReportFile]) -> ReportFile:

@@ -158,6 +158,13 @@ def test_an_unknown_report_is_named_with_the_nearest():
     assert caught.value.hint == "did you mean 'return_curves'?"
 
 
+def test_a_folder_that_is_not_there_is_named_where_a_report_is_missing(tmp_path):
+    with pytest.raises(UsageError, match="no report is called 'mine'") as caught:
+        find_report("mine", [tmp_path / "none"])
+    assert caught.value.hint == f"{tmp_path / 'none'}:1: no such folder"
+    assert find_report("runs", [tmp_path / "none"]).name == "runs"
+
+
 def test_a_report_with_a_mistake_is_told_where_it_is(tmp_path):
     (tmp_path / "mine.sql").write_text("-- nmae: mine\n")
     with pytest.raises(UsageError, match=r"mine\.sql:1: unknown key 'nmae'"):

@@ -115,6 +115,7 @@ def test_a_file_gets_all_rows(capsys, log, tmp_path):
         (["SELECT 1", "-f", "x.sql"], "error: both QUERY and --file give SQL (keep one"),
         (["-f", "none.sql"], "error: cannot read none.sql: No such file or directory"),
         (["SELECT $n"], "error: the query's parameter $n has no value (give it one: n=VALUE)"),
+        (["SELECT ?"], "error: the query has a parameter without a name (write $NAME)"),
         (["SELECT $step", "-p", "stpe=1"], "(did you mean 'stpe'?)"),
         (["SELECT getvariable('step')", "-p", "stpe=1"], "(did you mean 'step'?)"),
         (["SELECT $n", "-p", "n=1", "-p", "x=1"], "error: the query reads no parameter 'x'"),
