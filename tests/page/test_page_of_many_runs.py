@@ -35,6 +35,9 @@ def test_a_page_of_500_runs_is_bounded_and_says_what_it_leaves_out(file):
         assert said in page
     assert page.count('type="checkbox" id="show-') == 12 + 2
     assert re.search(r"run-498</td>", page)
+    # Of runs with the same finding, those that are drawn are named.
+    assert page.count('<li class="run-') == page.count("showing 10 of 500 runs") * 10
+    assert 'class="run-other"' not in page
 
 
 def test_a_page_of_500_runs_is_usable_on_a_phone(chromium, file):

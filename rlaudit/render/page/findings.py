@@ -48,7 +48,8 @@ def _capital(text: str) -> str:
 
 def _check(source: SourceReport, result: CheckResult, numbers: Mapping[str, int]) -> dict[str, Any]:
     check = result.check
-    listed = result.findings[:MOST_RUNS]
+    # The runs that the page draws come first.
+    listed = sorted(result.findings, key=lambda found: found.run_id not in numbers)[:MOST_RUNS]
     first = listed[0]
     note = ""
     if len(listed) < len(result.findings):
