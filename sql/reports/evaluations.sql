@@ -10,7 +10,8 @@ SELECT
     run_id,
     end_step AS env_step,
     count(*) AS episodes,
-    count(DISTINCT (action_hash, first_obs_hash)) FILTER (action_hash IS NOT NULL) AS distinct_games,
+    nullif(count(DISTINCT (action_hash, first_obs_hash)) FILTER (action_hash IS NOT NULL), 0)
+        AS distinct_games,
     avg(return_raw) FILTER (isfinite(return_raw)) AS mean_return,
     stddev_samp(return_raw) FILTER (isfinite(return_raw)) AS deviation,
     min(return_raw) FILTER (isfinite(return_raw)) AS least,

@@ -63,7 +63,7 @@ def test_evaluations(tiny_log):
     mean = round(7 / 3, 6)
     assert answer(tiny_log, "evaluations") == [
         ("r1", 100, 3, 2, mean, deviation, 1.0, 3.0, 10.0, 2),
-        ("r1", 200, 1, 0, 5.0, None, 5.0, 5.0, 10.0, 0),
+        ("r1", 200, 1, None, 5.0, None, 5.0, 5.0, 10.0, 0),
     ]
 
 
