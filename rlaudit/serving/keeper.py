@@ -104,6 +104,7 @@ class PageKeeper:
         finally:
             with contextlib.suppress(ProcessLookupError):  # it has ended
                 process.kill()
+            await process.communicate()  # closes its pipes
         if code != 0:
             last = said.decode(errors="replace").strip().rpartition("\n")[2]
             self.problem = last or f"the page could not be made: exit code {code}"

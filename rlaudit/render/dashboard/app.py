@@ -59,7 +59,8 @@ class Dashboard(App[None]):
     #status { height: auto; max-height: 3; }
     #status.problem { color: ansi_red; text-style: bold; }
     #runs { height: 1fr; min-height: 4; }
-    #headline { height: 1; text-style: reverse; }
+    #runs > .datatable--header { background: ansi_default; color: ansi_default; text-style: bold; }
+    #headline { height: 1; background: ansi_blue; color: ansi_bright_white; }
     #plots { height: 2fr; min-height: 8; }
     #curve { width: 1fr; }
     #priorities { width: 1fr; margin-left: 2; }
@@ -175,7 +176,8 @@ class Dashboard(App[None]):
         try:
             look = await asyncio.to_thread(take_look, self._path, self._chosen, wait=_WAIT)
         except RlauditError as error:
-            self._problem = str(error)
+            # A whole path can fill the lines that there are.
+            self._problem = str(error).replace(str(self._path), self._path.name)
             self._seen = None
             self._show()
             return self._every
@@ -227,7 +229,9 @@ class Dashboard(App[None]):
     # --- the screen ----------------------------------------------------------------------------
 
     def _show(self) -> None:
-        """Bring the screen up to date."""
+        """Bring the screen up to date, unless it is being left."""
+        if not self.is_running:
+            return
         run = next((run for run in self._watched.runs if run.run_id == self._chosen), None)
         look = self._watched.look
         detail = look.detail if look else None

@@ -1,0 +1,221 @@
+"""What the screen of ``rlaudit watch`` says when something is odd; nothing ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from datetime import datetime, timedelta
+
+import pytest
+
+from rlaudit.render.dashboard.app import Dashboard
+
+BEGAN = datetime(2026, 11, 1)  # noqa: DTZ001 - UTC without a zone, as in the log
+DEADLINE = 60.0
+
+
+def add_run(rows, run_id, *, minutes=0, returns=()):
+    at = BEGAN + timedelta(minutes=minutes)
+    rows.add_run(run_id, config={"steps": 1000}, started_at=at)
+    rows.add(
+        "segments",
+        run_id=run_id,
+        segment_id=f"s-{run_id}",
+        state="finished",
+        end_step=10 * len(returns),
+        **dict.fromkeys(("started_at", "heartbeat_at", "ended_at"), at),
+    )
+    for number, value in enumerate(returns):
+        rows.add(
+            "episodes",
+            run_id=run_id,
+            segment_id=f"s-{run_id}",
+            episode_id=number,
+            phase="train",
+            end_step=10 * (number + 1),
+            length=10,
+            return_raw=value,
+        )
+
+
+def screen(app):
+    """What stands on the screen, with one blank where there are several and where a line ends."""
+    strips = app.screen._compositor.render_strips()
+    return " ".join(" ".join(strip.text for strip in strips).split())
+
+
+async def until(app, pilot, condition):
+    met = condition if callable(condition) else lambda text: condition in text
+    end = time.monotonic() + DEADLINE
+    while not met(screen(app)):
+        assert time.monotonic() < end, f"never seen on\n{screen(app)}"
+        await pilot.pause()
+
+
+@pytest.fixture
+def watching():
+    """Run a scenario over a dashboard of 80 by 24, and see that no bug ended it."""
+
+    def run(path, scenario, **options):
+        app = Dashboard(path, **{"every": 0.05, "audits": False, **options})
+
+        async def whole():
+            async with app.run_test(size=(80, 24)) as pilot:
+                await scenario(lambda condition: until(app, pilot, condition), pilot)
+
+        asyncio.run(whole())
+        assert app.failure is None
+
+    return run
+
+
+def test_a_log_without_runs_is_said_and_the_first_run_appears(log_file, watching):
+    path, writing = log_file
+    with writing():
+        pass
+
+    async def scenario(sees, _):
+        await sees("0 runs, 0 running")
+        await sees("no run has begun yet")
+        with writing() as rows:
+            add_run(rows, "early")
+        await sees("early")
+        await sees("return: no episode has ended yet")
+
+    watching(path, scenario)
+
+
+def test_a_locked_log_is_said_with_who_holds_it_and_shown_when_it_is_free(log_file, watching, held):
+    path, writing = log_file
+    with writing() as rows:
+        add_run(rows, "one", returns=[1.0])
+
+    async def scenario(sees, _):
+        await sees("one")
+        with contextlib.ExitStack() as stack:
+            holder = stack.enter_context(held(path))
+            path.touch()  # as if the holder had written
+            await sees(f"process {holder.pid}")
+            await sees("Shown is what was read at")
+            await sees("one")
+        await sees(lambda text: "held open" not in text and "one" in text)
+
+    watching(path, scenario)
+
+
+def test_a_deleted_log_is_said_and_another_in_its_place_is_shown(log_file, watching):
+    path, writing = log_file
+    with writing() as rows:
+        add_run(rows, "old", returns=[1.0])
+
+    async def scenario(sees, _):
+        await sees("old")
+        path.unlink()
+        await sees("does not exist. Shown is what was read at")
+        await sees("old")
+        with writing() as rows:
+            add_run(rows, "new", returns=[1.0])
+        await sees(lambda text: "new " in text and "old" not in text)
+        await sees("other runs than before since")
+
+    watching(path, scenario)
+
+
+@pytest.mark.parametrize("data", [b"", b"no database, but text that is long enough to be read"])
+def test_a_file_that_is_no_log_any_more_is_said(log_file, watching, data):
+    path, writing = log_file
+    with writing() as rows:
+        add_run(rows, "old", returns=[1.0])
+
+    async def scenario(sees, _):
+        await sees("old")
+        path.unlink()
+        path.write_bytes(data)
+        await sees("is empty" if not data else "is not a DuckDB database")
+        await sees("old")
+
+    watching(path, scenario)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e308])
+def test_returns_that_are_no_figures_are_counted_and_the_others_drawn(log_file, watching, value):
+    path, writing = log_file
+    with writing() as rows:
+        add_run(rows, "odd", returns=[1.0, 2.0, value, 3.0])
+
+    async def scenario(sees, _):
+        await sees("return, each episode: 3")
+        if value != 1e308:
+            await sees("1 not finite")
+        await sees(lambda text: any("\u2800" < character <= "\u28ff" for character in text))
+
+    watching(path, scenario)
+
+
+def test_of_500_runs_any_can_be_chosen(log_file, watching):
+    path, writing = log_file
+    with writing() as rows:
+        for number in range(500):
+            add_run(rows, f"run-{number:03}", minutes=number)
+
+    async def scenario(sees, pilot):
+        await sees("500 runs, 0 running")
+        await sees("run-499 0 of 1,000 steps")
+        await pilot.press("down", "j", "j", "up")
+        await sees("run-497 0 of 1,000 steps")
+        await pilot.press("end")
+        await sees("run-000 0 of 1,000 steps")
+        with writing() as rows:
+            add_run(rows, "run-500", minutes=500)
+        await sees("501 runs, 0 running")
+        await sees("run-000 0 of 1,000 steps")
+
+    watching(path, scenario)
+
+
+def test_what_a_run_is_called_cannot_command_the_screen(log_file, watching):
+    path, writing = log_file
+    with writing() as rows:
+        add_run(rows, "[red]a[/nonsense]\x1b[2J", returns=[1.0])
+
+    async def scenario(sees, _):
+        await sees("[red]a[/nonsense]\\x1b[2J 10 of 1,000 steps")
+
+    watching(path, scenario)
+
+
+def test_a_run_id_that_two_runs_share_is_one_line(log_file, watching):
+    path, writing = log_file
+    with writing() as rows:
+        add_run(rows, "twin", returns=[1.0])
+        add_run(rows, "twin", minutes=1)
+
+    async def scenario(sees, _):
+        await sees("twin 0 of 1,000 steps")
+
+    watching(path, scenario)
+
+
+def test_findings_appear_with_their_diagnosis(log_file, watching):
+    path, writing = log_file
+    with writing() as rows:
+        add_run(rows, "twin", returns=[1.0])
+        rows.add("runs", run_id="twin", config=None)
+
+    async def scenario(sees, _):
+        await sees("error duplicate_run_ids 1 wrong row")
+
+    watching(path, scenario, audits=True)
+
+
+def test_an_audit_that_fails_is_said_and_tried_again(log_file, watching, monkeypatch):
+    path, writing = log_file
+    with writing() as rows:
+        add_run(rows, "one", returns=[1.0])
+    monkeypatch.setattr("rlaudit.live.auditor._PROGRAM", "rlaudit.no_such_program")
+
+    async def scenario(sees, _):
+        await sees("the audit of one failed")
+
+    watching(path, scenario, audits=True)
