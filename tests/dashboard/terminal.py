@@ -22,7 +22,7 @@ CURSOR, WRAP = 25, 7  # these are on before
 _SWITCH = re.compile(rb"\x1b\[\?([\d;]+)([hl])")
 _KITTY = re.compile(rb"\x1b\[([<>])\d*u")
 
-DEADLINE = 60.0
+DEADLINE = 180.0
 
 
 class Terminal:

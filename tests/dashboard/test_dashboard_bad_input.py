@@ -12,7 +12,7 @@ import pytest
 from rlaudit.render.dashboard.app import Dashboard
 
 BEGAN = datetime(2026, 11, 1)  # noqa: DTZ001 - UTC without a zone, as in the log
-DEADLINE = 60.0
+DEADLINE = 180.0
 
 
 def add_run(rows, run_id, *, minutes=0, returns=()):
