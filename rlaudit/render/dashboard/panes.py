@@ -44,6 +44,9 @@ class RunTable(DataTable[Text]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "cursor_up", "choose a run", key_display="↑↓"),
         Binding("down", "cursor_down", show=False),
+        # Across the columns, where Textual has them, there is nothing to choose.
+        Binding("home", "scroll_top", show=False),
+        Binding("end", "scroll_bottom", show=False),
         Binding("j", "cursor_down", show=False),
         Binding("k", "cursor_up", show=False),
     ]
