@@ -35,8 +35,8 @@ def serve(
 ) -> None:
     """Show the page of a log in a browser, up to date.
 
-    It is the page of report html. It is made again when the log has changed and someone looks at it, and the browser then
-    loads it anew. Nothing can be written through it. Ctrl-C ends it.
+    It is the page of report html. It is made again when the log has changed and someone looks at
+    it, and the browser then loads it anew. Nothing can be written through it. Ctrl-C ends it.
     """
     from rlaudit.live import take_look
     from rlaudit.render.extras import require

@@ -62,8 +62,8 @@ import sys
 from rlaudit.cli import main
 assert main({args!r}) == 0
 heavy = {{
-    "torch", "polars", "duckdb", "numpy", "pyarrow", "gymnasium", "altair", "plotille", "vl_convert",
-    "textual", "rich", "uvicorn"
+    "torch", "polars", "duckdb", "numpy", "pyarrow", "gymnasium", "altair", "plotille",
+    "vl_convert", "textual", "rich", "uvicorn"
 }} & set(sys.modules)
 print(heavy, file=sys.stderr)
 sys.exit(bool(heavy))
