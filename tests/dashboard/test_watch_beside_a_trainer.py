@@ -14,7 +14,7 @@ LEDGER = "SELECT state, end_step, rows_offered, rows_written, rows_spooled, rows
 
 
 def train(db, run_id):
-    command = rlaudit("train", "cartpole", *SMALL, "--steps", "2500", "--seed", "1", "--db", db)
+    command = rlaudit("train", "cartpole", *SMALL, "--steps", "6000", "--seed", "1", "--db", db)
     return subprocess.Popen(
         [*command, "--run-id", run_id], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -47,21 +47,22 @@ def contents(db, run_id):
 def test_a_trainer_that_is_watched_writes_the_same_rows_and_waits_for_nobody(db, terminal):
     with train(db, "alone") as alone:
         assert alone.wait(900) == 0
+    opened = terminal(rlaudit("watch", db, "--run", "alone", "--every", "0.5"))
+    opened.wait_for("1 run, 0 running")
     with train(db, "watched") as watched:
-        opened = terminal(rlaudit("watch", db, "--run", "alone", "--every", "0.5"))
         opened.wait_for("2 runs, 1 running")
         opened.press(b"\x1b[A")  # the one that is running stands above
         opened.wait_for("watched  ")
-        opened.wait_for(lambda screen: "of 2,500 steps" in screen and "steps/s  " in screen)
+        opened.wait_for(lambda screen: "of 6,000 steps" in screen and "steps/s  " in screen)
         opened.wait_for("priority 10 50 90%: ")
-        opened.wait_for("watched  2,500 of 2,500 steps (100%)  finished")
+        opened.wait_for("watched  6,000 of 6,000 steps (100%)  finished")
         assert watched.wait(900) == 0
         narration = watched.stderr.read()
     opened.wait_for("cheap checks: nothing found")
     opened.press(b"q")
     assert opened.wait_for_end() == 0
     ((state, steps, offered, written, spooled, dropped),), events = ledger(db, "watched")
-    assert (state, steps) == ("finished", 2500)
+    assert (state, steps) == ("finished", 6000)
     assert offered == written
     assert set(spooled.values()) | set(dropped.values()) == {0}
     assert events == ledger(db, "alone")[1]
