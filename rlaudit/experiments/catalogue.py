@@ -98,7 +98,7 @@ CARTPOLE_ABLATION = Experiment(
         Variant("no-noisy", "no noisy", {"noisy": "off", "epsilon_greedy_steps": 10_000}),
     ),
     seeds=10,
-    settings={"eval_every": 10_000, "eval_episodes": 10},
+    settings={"eval_every": 2_500, "eval_episodes": 10},
     checkpoint_every=25_000,
     curves=Wish(by="steps", phase="eval"),
 )
