@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import pytest
 from readme_tables import README, ROOT
@@ -18,15 +19,21 @@ def shown_below(command):
     return re.split(r"^(?:\$ |```)", after, maxsplit=1, flags=re.MULTILINE)[0]
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "rlaudit reproduce cartpole-per --from fixtures/cartpole-per.duckdb",
-        "rlaudit report run evaluations fixtures/breakout.duckdb",
-    ],
+COMMANDS = re.findall(
+    r"^\$ (rlaudit (?:reproduce|report|sql)[^$]*? fixtures/(?:breakout|cartpole-per|cartpole-v1)"
+    r"\.duckdb(?: \"[^\"]*\")?)$",
+    TEXT,
+    flags=re.MULTILINE,
 )
+
+
+def test_every_log_that_is_kept_of_an_experiment_is_shown():
+    assert len(COMMANDS) == 3
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_kept_log_gives_what_the_readme_shows(command, monkeypatch, capsys):
     """Lines are wrapped in the README as on a terminal of 80 columns."""
     monkeypatch.chdir(ROOT)
-    assert main(command.split()[1:]) == 0
+    assert main(shlex.split(command)[1:]) == 0
     assert capsys.readouterr().out.split() == shown_below(command).split()
