@@ -1,6 +1,6 @@
 """Keep the runs, segments and episodes of logs as a small log, which figures are made from.
 
-    python tests/keep_episodes.py breakout.duckdb fixtures/breakout.duckdb
+python tests/keep_episodes.py breakout.duckdb fixtures/breakout.duckdb
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rlaudit.cli.group import group
-from rlaudit.cli.output import Checks, Output, destination, note, row_format, say_problems
+from rlaudit.cli.output import Checks, Full, Output, destination, note, row_format, say_problems
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_FINDINGS, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -63,14 +63,7 @@ def list_checks(
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name of a check.")],
     *,
-    full: Annotated[
-        bool,
-        typer.Option(
-            "--full",
-            help="Add its parameters and the shared tables that it needs: a script that runs in "
-            "any DuckDB shell which has a log open.",
-        ),
-    ] = False,
+    full: Full = False,
     checks: Checks = None,
     output: Output = None,
 ) -> None:

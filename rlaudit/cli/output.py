@@ -52,6 +52,32 @@ Checks = Annotated[
         metavar="DIR", help="A folder with checks of your own, besides ours; may be repeated."
     ),
 ]
+Full = Annotated[
+    bool,
+    typer.Option(
+        "--full",
+        help="Add its parameters and the shared tables that it needs: a script that runs in "
+        "any DuckDB shell which has a log open.",
+    ),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Most rows to show; 0 shows all. Without it 1000, and all with --output.",
+        envvar="RLAUDIT_LIMIT",
+        show_default=False,
+    ),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="table|json|jsonl|csv|markdown",
+        help="How to show the rows.",
+        envvar="RLAUDIT_FORMAT",
+    ),
+]
 Output = Annotated[
     Path | None,
     typer.Option(

@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from rlaudit.cli.group import group
-from rlaudit.cli.output import Output, Wait, destination, note, row_format, say_problems
+from rlaudit.cli.output import (
+    Format,
+    Full,
+    Limit,
+    Output,
+    Wait,
+    destination,
+    note,
+    row_format,
+    say_problems,
+)
 from rlaudit.cli.page import html
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED
 
@@ -20,22 +30,13 @@ _Reports = Annotated[
         metavar="DIR", help="A folder with reports of your own, besides ours; may be repeated."
     ),
 ]
-_Format = Annotated[
-    str | None,
-    typer.Option(
-        "--format",
-        metavar="table|json|jsonl|csv|markdown",
-        help="How to show the rows.",
-        envvar="RLAUDIT_FORMAT",
-    ),
-]
 
 
 def list_reports(
     context: typer.Context,
     *,
     reports: _Reports = None,
-    format_: _Format = None,
+    format_: Format = None,
     output: Output = None,
 ) -> None:
     """List the reports, with what each shows."""
@@ -58,14 +59,7 @@ def list_reports(
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name of a report.")],
     *,
-    full: Annotated[
-        bool,
-        typer.Option(
-            "--full",
-            help="Add its parameters and the shared tables that it needs: a script that runs in "
-            "any DuckDB shell which has a log open.",
-        ),
-    ] = False,
+    full: Full = False,
     reports: _Reports = None,
     output: Output = None,
 ) -> None:
@@ -96,16 +90,8 @@ def run(
         ),
     ] = None,
     reports: _Reports = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Most rows to show; 0 shows all. Without it 1000, and all with --output.",
-            envvar="RLAUDIT_LIMIT",
-            show_default=False,
-        ),
-    ] = None,
-    format_: _Format = None,
+    limit: Limit = None,
+    format_: Format = None,
     output: Output = None,
     wait: Wait = 10.0,
 ) -> None:

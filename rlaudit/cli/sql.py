@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rlaudit.cli.output import Output, Wait, destination, note, row_format
+from rlaudit.cli.output import Format, Limit, Output, Wait, destination, note, row_format
 from rlaudit.errors import NotALogError, UsageError
 
 if TYPE_CHECKING:
@@ -49,15 +49,7 @@ def sql(
             "repeated. Numbers and true or false are taken as such, '...' is always text.",
         ),
     ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Most rows to show; 0 shows all. Without it 1000, and all with --output.",
-            envvar="RLAUDIT_LIMIT",
-            show_default=False,
-        ),
-    ] = None,
+    limit: Limit = None,
     timeout: Annotated[
         float,
         typer.Option(
@@ -67,15 +59,7 @@ def sql(
             envvar="RLAUDIT_TIMEOUT",
         ),
     ] = 60.0,
-    format_: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="table|json|jsonl|csv|markdown",
-            help="How to show the rows.",
-            envvar="RLAUDIT_FORMAT",
-        ),
-    ] = None,
+    format_: Format = None,
     output: Output = None,
     wait: Wait = 10.0,
 ) -> None:
