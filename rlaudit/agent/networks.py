@@ -7,6 +7,10 @@
 | data-efficient | conv 32 5x5/5, conv 64 5x5/5                | van Hasselt et al. 2019 |
 | mlp            | linear to ``hidden_units``, twice           |                         |
 
+A convolution whose windows do not meet the last rows and columns is padded by the least, alike on
+both sides, that lets them. On 84 x 84 that concerns data-efficient alone, whose paper does not
+give its padding: unpadded it reads rows 0 to 74, and Breakout's paddle is in rows 75 to 77.
+
 After convolutions a stream is linear to ``hidden_units``, ReLU, linear to its outputs. After the
 mlp's body, which has hidden layers already, a stream is one linear layer: CartPole's
 4-32-32-(V, A). There is a ReLU after every layer but a stream's last, so also between the two
@@ -156,6 +160,12 @@ class QNetwork(nn.Module):
                 layer.hold_noise(part)
 
 
+def _padding(size: int, kernel: int, stride: int) -> int:
+    """Return the least padding of both sides with which windows meet every row of ``size``."""
+    missing = -(size - kernel) % stride
+    return math.ceil(missing / 2)
+
+
 class _Builder:
     """Builds and initialises the parts of a network, in the order in which it is called."""
 
@@ -203,13 +213,20 @@ class _Builder:
                     f"convolutions of network {name!r}",
                     hint="use larger images, or network 'mlp'",
                 )
+            padding = (_padding(height, kernel, stride), _padding(width, kernel, stride))
             layer = self._plain(
-                channels * kernel * kernel, nn.Conv2d, channels, out_channels, kernel, stride
+                channels * kernel * kernel,
+                nn.Conv2d,
+                channels,
+                out_channels,
+                kernel,
+                stride,
+                padding,
             )
             parts += [layer, nn.ReLU()]
             channels = out_channels
-            height = (height - kernel) // stride + 1
-            width = (width - kernel) // stride + 1
+            height = (height + 2 * padding[0] - kernel) // stride + 1
+            width = (width + 2 * padding[1] - kernel) // stride + 1
         return nn.Sequential(*parts, nn.Flatten()), channels * height * width
 
     def _linear(self, p: int, q: int, *, is_value: bool) -> nn.Module:
@@ -220,7 +237,9 @@ class _Builder:
             p, q, form=config.noisy, sigma=config.noisy_sigma, generator=self._generator
         )
 
-    def _plain(self, fan_in: int, kind: type[nn.Module], *sizes: int) -> nn.Module:
+    def _plain(
+        self, fan_in: int, kind: type[nn.Module], *sizes: int | tuple[int, int]
+    ) -> nn.Module:
         """Return a layer with weights and biases from U[-1/sqrt(fan_in), 1/sqrt(fan_in)].
 
         That is torch's own default, here from the builder's generator.

@@ -44,7 +44,7 @@ def images(batch=2) -> torch.Tensor:
             [(32, (8, 8), (4, 4)), (64, (4, 4), (2, 2)), (64, (3, 3), (1, 1))],
             64 * 7 * 7,
         ),
-        ("data-efficient", [(32, (5, 5), (5, 5)), (64, (5, 5), (5, 5))], 64 * 3 * 3),
+        ("data-efficient", [(32, (5, 5), (5, 5)), (64, (5, 5), (5, 5))], 64 * 4 * 4),
     ],
 )
 def test_bodies_of_the_papers(name, convolutions, features):
@@ -56,6 +56,25 @@ def test_bodies_of_the_papers(name, convolutions, features):
         assert stream[0].in_features == features
         assert stream[0].out_features == 16
     assert net(images()).shape == (2, 4, 51)
+
+
+@pytest.mark.parametrize("name", ["mnih2013", "nature", "data-efficient"])
+@pytest.mark.parametrize("size", [(84, 84), (96, 83), (61, 70)])
+def test_every_pixel_is_seen(name, size):
+    # Breakout's paddle is in rows 75 to 77 of 84, and two unpadded strides of 5 end at row 74.
+    net = network((4, *size), 4, network=name, hidden_units=16)
+    generator = torch.Generator().manual_seed(5)
+    frames = torch.rand(8, 4, *size, generator=generator).requires_grad_()
+    net(frames).pow(2).sum().backward()
+    seen = frames.grad.abs().sum((0, 1))
+    assert seen.sum(1).min() > 0
+    assert seen.sum(0).min() > 0
+
+
+def test_the_published_sizes_are_not_padded():
+    for name in ("mnih2013", "nature"):
+        net = network(ATARI, 4, network=name, hidden_units=16)
+        assert {m.padding for m in net.modules() if isinstance(m, nn.Conv2d)} == {(0, 0)}
 
 
 @pytest.mark.parametrize("dueling", [True, False])
@@ -188,7 +207,7 @@ def test_a_seed_gives_the_parameters_and_the_global_generator_is_untouched():
     ("shape", "settings", "message"),
     [
         ((4,), {"network": "nature"}, r"'nature' sees images .* shape \(4,\)"),
-        ((4, 30, 84), {"network": "nature"}, "too small"),
+        ((4, 20, 84), {"network": "nature"}, "too small"),
         ((4,), {"dueling": False, "noisy_layers": "value"}, "no value stream"),
     ],
 )
