@@ -45,7 +45,10 @@ class Watched:
         if gone:
             for known in (self._findings, self._problems, self._audited, self._done):
                 known.clear()
-        newest_first = sorted(first.values(), key=lambda run: run.started_at, reverse=True)
+        # As text, in which the time of a run that gives none comes before all others.
+        newest_first = sorted(
+            first.values(), key=lambda run: str(run.started_at or ""), reverse=True
+        )
         self.runs = tuple(sorted(newest_first, key=lambda run: run.state != "running"))
         self.look = look
         self.speeds.add(self.runs)

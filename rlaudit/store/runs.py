@@ -30,7 +30,8 @@ class RunSummary:
 
     ``episodes`` counts finished training episodes, ``mean_return`` is the mean raw return of the
     last 100 of them (None before the first), and ``rows`` counts the rows of all tables that its
-    recorder stored. ``heartbeat_at`` is the last sign of life, at which ``steps`` were done.
+    recorder stored. ``heartbeat_at`` is the last sign of life, at which ``steps`` were done;
+    another's trainer may give neither time.
     """
 
     run_id: str
@@ -41,7 +42,7 @@ class RunSummary:
     episodes: int
     mean_return: float | None
     rows: int
-    started_at: datetime
+    started_at: datetime | None
     heartbeat_at: datetime | None
 
 
@@ -77,7 +78,8 @@ def run_state(
     heartbeat = segment_row["heartbeat_at"]
     if heartbeat is None or now - heartbeat > DEAD_AFTER:
         return "dead"
-    if segment_row["host"] == this_host and pid_alive(segment_row["pid"]) is False:
+    pid = segment_row["pid"]
+    if pid is not None and segment_row["host"] == this_host and pid_alive(pid) is False:
         return "dead"
     return "running"
 

@@ -20,7 +20,7 @@ WITH newest_segments AS (
 train_episodes AS (
     SELECT run_id, episode_id, return_raw
     FROM episodes
-    WHERE phase = 'train'
+    WHERE (phase = 'eval') IS NOT TRUE
 ),
 
 last_episodes AS (
@@ -46,4 +46,5 @@ SELECT
     newest_segments.newest.pid AS pid
 FROM runs
 LEFT JOIN newest_segments USING (run_id)
+WHERE run_id IS NOT NULL
 ORDER BY runs.started_at, runs.run_id

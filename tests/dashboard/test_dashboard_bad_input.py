@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -179,6 +180,55 @@ def test_what_a_run_is_called_cannot_command_the_screen(log_file, watching):
 
     async def scenario(sees, _):
         await sees("[red]a[/nonsense]\\x1b[2J 10 of 1,000 steps")
+
+    watching(path, scenario)
+
+
+def test_runs_of_which_a_trainer_said_next_to_nothing_are_shown(log_file, watching):
+    path, writing = log_file
+    with writing() as rows:
+        add_run(rows, "dated", returns=[1.0])
+        rows.add_run("undated", name=None, env_id=None)
+        rows.add_run(None)
+        rows.add("episodes", run_id="undated", episode_id=0, end_step=10, return_raw=4.0)
+        now = datetime.now(UTC).replace(tzinfo=None)
+        here = {"state": "running", "heartbeat_at": now, "host": socket.gethostname()}
+        rows.add("segments", run_id="undated", segment_id="s", **here)
+
+    async def scenario(sees, _):
+        await sees("2 runs, 1 running")
+        await sees("undated running 0 1 4 dated finished 10 1 1")
+
+    watching(path, scenario)
+
+
+def test_priorities_that_are_no_figures_are_counted_where_a_title_is_not_cut(log_file, watching):
+    path, writing = log_file
+    odd = [float("nan"), float("inf"), float("-inf"), 0.25]
+    with writing() as rows:
+        add_run(rows, "odd")
+        rows.add("updates", run_id="odd", update_id=0, env_step=10)
+        rows.add("samples", run_id="odd", update_id=0, priority=odd)
+
+    async def scenario(sees, _):
+        await sees("priority, 3 not finite: 0.25 0.25 0.25")
+
+    watching(path, scenario)
+
+
+def test_the_chosen_run_stays_chosen_when_the_terminal_is_resized(log_file, watching):
+    path, writing = log_file
+    with writing() as rows:
+        for number in range(20):
+            add_run(rows, f"run-{number:02}", minutes=number)
+
+    async def scenario(sees, pilot):
+        await sees("run-19 0 of 1,000 steps")
+        await pilot.press("down", "down")
+        await sees("run-17 0 of 1,000 steps")
+        for size in ((60, 20), (30, 8), (120, 40)):
+            await pilot.resize_terminal(*size)
+            await sees("run-17 0 of 1,000 steps")
 
     watching(path, scenario)
 

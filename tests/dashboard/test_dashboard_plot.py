@@ -53,4 +53,6 @@ def test_the_middle_of_an_id_gives_way():
     assert shortened("breakout-20261122-8-24466ffa", 11) == "break…66ffa"
     assert shortened("short", 11) == "short"
     assert shortened("a\x1bb", 11) == "a\\x1bb"
+    # Each of these takes two columns; what no whole one fits into is blank.
+    assert shortened("日本語の名前", 8) == "日 …名前"
     assert shortened_end("a long title", 6) == "a lon…"

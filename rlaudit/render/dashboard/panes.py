@@ -61,13 +61,14 @@ class RunTable(DataTable[Text]):
         room = max(_LEAST_ID, event.size.width - sum(_WIDTHS.values()) - _SCROLL_BAR)
         if room != self._room:
             self._room = room
+            chosen = self.run_at_cursor()
             self.clear(columns=True)
             self.add_column("run", width=room, key="run")
             for name, width in _WIDTHS.items():
                 head = Text(f" {name}") if name == "state" else Text(f"{name:>{width}}")
                 self.add_column(head, width=width, key=name)
             shown, self._shown = self._shown, []
-            self._fill(shown, None)
+            self._fill(shown, chosen)
 
     def show_runs(self, watched: Watched, chosen: str | None) -> None:
         """Show the runs that are known, with the cursor on ``chosen``."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len, set_cell_size
+
 from rlaudit.curves import position_text
 from rlaudit.render.training import duration
 from rlaudit.render.values import human, printable
@@ -17,10 +19,11 @@ if TYPE_CHECKING:
 def shortened(text: str, width: int) -> str:
     """Return ``text`` in ``width`` columns; ids often differ at their ends, so the middle goes."""
     text = printable(text)
-    if len(text) <= width:
+    if cell_len(text) <= width:
         return text
-    head = (width - 1) // 2
-    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
+    head = set_cell_size(text, (width - 1) // 2)
+    tail = set_cell_size(text[::-1], width - 1 - cell_len(head))[::-1]
+    return f"{head}…{tail}"
 
 
 def shortened_end(text: str, width: int) -> str:
@@ -65,9 +68,11 @@ def curve_title(detail: Detail) -> str:
     if not detail.curve:
         return "return: no episode has ended yet"
     values = [value for _, value in detail.curve]
-    each = f"mean of {detail.window} episodes" if detail.window > 1 else "each episode"
     lost = sum(not math.isfinite(value) for value in values)
+    # Of 80 columns a title has 39, and what is wrong must not be what is cut off.
+    many = f"mean of {detail.window}" if lost else f"mean of {detail.window} episodes"
     gaps = f", {lost} not finite" if lost else ""
+    each = many if detail.window > 1 else "each episode"
     return f"return, {each}: {_figure(values[-1])}{gaps}"
 
 
@@ -80,8 +85,8 @@ def priorities_title(detail: Detail) -> str:
     if newest.p50 is None:
         return f"priorities: {'none is finite' if lost else 'the log has none'}"
     quantiles = " ".join(_figure(value) for value in (newest.p10, newest.p50, newest.p90))
-    gaps = f", {lost} not finite" if lost else ""
-    return f"priority 10 50 90%: {quantiles}{gaps}"
+    which = f"priority, {lost} not finite" if lost else "priority 10 50 90%"
+    return f"{which}: {quantiles}"
 
 
 def _figure(value: float | None) -> str:
