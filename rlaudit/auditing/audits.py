@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 def audit(
     sources: str | Path | Iterable[str | Path],
     *,
-    run: str | None = None,
+    run: str | Sequence[str] | None = None,
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
     checks_dirs: Sequence[str | Path] = (),
@@ -58,7 +58,7 @@ def audit(
 
     Args:
         sources: log files, or folders with logs in them and below.
-        run: judge only the run of this id.
+        run: judge only the run of this id, or the runs of these; a log that lacks one is left out.
         select: names, families or patterns of the checks to run; all if empty.
         ignore: names, families or patterns of checks to leave out.
         checks_dirs: folders with checks besides ours.
@@ -91,6 +91,7 @@ def audit(
     unreadable = {problem.path.stem for problem in check_problems if problem.path is not None}
     checks = select_checks(everything, select, ignore, unreadable=unreadable)
     found, empty = find_sources(sources)
+    runs = () if run is None else (run,) if isinstance(run, str) else tuple(run)
 
     def one(number: int, source: Source) -> SourceReport:
         history = None
@@ -100,7 +101,7 @@ def audit(
         return audit_log(
             source.name,
             checks,
-            run=run,
+            runs=runs,
             limit=limit,
             wait=wait,
             look=look,
@@ -122,7 +123,7 @@ def audit_log(
     source: str | Path,
     checks: Sequence[CheckFile],
     *,
-    run: str | None = None,
+    runs: Sequence[str] = (),
     limit: int = 10,
     wait: float = 10.0,
     look: int | None = None,
@@ -134,9 +135,9 @@ def audit_log(
 ) -> SourceReport:
     """Run ``checks`` over one log. A log that cannot be read is a problem in the report.
 
-    The arguments are those of :func:`audit`; ``history`` is what earlier audits said of the log.
-    Rows on which it has a verdict are not read again where that is possible, and the report says
-    how far each run is.
+    The arguments are those of :func:`audit`; ``runs`` are the ids of those that are judged, all if
+    there are none, and ``history`` is what earlier audits said of the log. Rows on which it has a
+    verdict are not read again where that is possible, and the report says how far each run is.
 
     Raises :class:`UsageError` for a run that the log does not have, and :class:`NotALogError` for
     another file if ``must_be_log`` is not set.
@@ -147,13 +148,13 @@ def audit_log(
             open_for_reading(path, wait=wait) as log,
             _bounded(log.con, memory_limit, threads),
         ):
-            snapshot = () if history is None else snapshot_of(log.con, run)
+            snapshot = () if history is None else snapshot_of(log.con, runs)
             if look is None and history is not None:
                 look = history.look(snapshot)
             results = run_checks(
                 log.con,
                 at_look(checks, look),
-                run=run,
+                runs=runs,
                 limit=limit,
                 source=name,
                 earlier=None if history is None else history.verdicts,
@@ -169,7 +170,7 @@ def audit_log(
                 log.incomplete,
                 snapshot,
                 look,
-                departures_of(log.con, run),
+                departures_of(log.con, runs),
             )
     except UsageError:
         raise

@@ -37,7 +37,7 @@ def run_checks(
     con: DuckDBPyConnection,
     checks: Sequence[CheckFile],
     *,
-    run: str | None = None,
+    runs: Sequence[str] = (),
     limit: int = 10,
     source: str = "",
     earlier: EarlierVerdicts | None = None,
@@ -47,9 +47,9 @@ def run_checks(
 
     ``con`` is an in-memory connection to which the log is attached, as
     :func:`rlaudit.store.open_for_reading` gives it; temporary tables and a schema ``shared`` are
-    made in it. ``run`` restricts all checks to one run, ``limit`` bounds the examples of each run
-    (0: all of them), ``source`` is how findings name the log, and ``earlier`` are verdicts that
-    need not be repeated over rows that have been read.
+    made in it. ``runs`` restricts all checks to these runs (all if empty), ``limit`` bounds the
+    examples of each run (0: all of them), ``source`` is how findings name the log, and ``earlier``
+    are verdicts that need not be repeated over rows that have been read.
 
     A check does not apply where one of its tables has no rows for a run, or where something that
     it requires is not stated. ``groups`` is counted without a second pass over the log: the rows
@@ -62,9 +62,9 @@ def run_checks(
     """
     work = _Work(
         con,
-        Scope(con, checks, run),
-        SharedTables(con, run),
-        NewRows(con, earlier or {}, run),
+        Scope(con, checks, runs),
+        SharedTables(con, runs),
+        NewRows(con, earlier or {}, runs),
         limit,
         source,
     )

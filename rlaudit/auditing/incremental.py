@@ -18,7 +18,7 @@ from rlaudit.sqlfiles import read_sql
 from rlaudit.store import current_name, table_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -37,11 +37,11 @@ class NewRows:
     """The rows of a log that earlier audits have not read."""
 
     def __init__(
-        self, con: DuckDBPyConnection, earlier: EarlierVerdicts, run: str | None = None
+        self, con: DuckDBPyConnection, earlier: EarlierVerdicts, runs: Sequence[str] = ()
     ) -> None:
         self._con = con
         self._earlier = earlier
-        self._run = run
+        self._runs = runs
         self._made: dict[tuple[object, ...], tuple[str, SharedTables]] = {}
         self._unchanged: dict[tuple[object, ...], bool] = {}
 
@@ -75,7 +75,7 @@ class NewRows:
         if index not in self._made:
             name = f"rlaudit_new_{len(self._made)}"
             self._make(name, home, key, limits)
-            self._made[index] = (name, SharedTables(self._con, self._run))
+            self._made[index] = (name, SharedTables(self._con, self._runs))
         name, shared = self._made[index]
         self._con.execute(f"USE {name}")
         try:

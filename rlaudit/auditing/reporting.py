@@ -67,12 +67,10 @@ class Reporter:
     def __init__(
         self, con: DuckDBPyConnection, reports: Iterable[ReportFile], runs: Sequence[str]
     ) -> None:
-        only_run = runs[0] if len(runs) == 1 else None
         self._con = con
-        self._runs = runs
         self._reports = {report.name: report for report in reports}
-        self._scope = Scope(con, self._reports.values(), only_run)
-        self._shared = SharedTables(con, only_run)
+        self._scope = Scope(con, self._reports.values(), runs)
+        self._shared = SharedTables(con, runs)
 
     @contextlib.contextmanager
     def answer(
@@ -113,7 +111,7 @@ class Reporter:
             return found.rows.frame()
 
     def _relation(self, report: ReportFile, runs: Sequence[str | None]) -> DuckDBPyRelation:
-        """Return the rows of ``report`` for those of ``runs`` that are asked for."""
+        """Return the rows of ``report`` for ``runs``."""
         verify_statement(report, self._con)
         try:
             # Only to bind it: of a view DuckDB names the line of a mistake, of a relation not.
@@ -121,15 +119,14 @@ class Reporter:
         except duckdb.Error as error:
             raise file_error(report.path, error, binding=True) from error
         relation = self._con.sql(report.sql)
-        wanted = [run for run in runs if run in self._runs] if self._runs else runs
-        if not wanted:
+        if not runs:
             return relation.limit(0)
         if "run_id" not in relation.columns:
             return relation
-        if not self._runs and self._scope.covers_all(report, runs):
+        if self._scope.covers_all(report, runs):
             return relation
-        texts = [literal(run) for run in wanted if run is not None]
-        unnamed = "run_id IS NULL" if None in wanted else "false"
+        texts = [literal(run) for run in runs if run is not None]
+        unnamed = "run_id IS NULL" if None in runs else "false"
         return relation.filter(f"run_id IN ({', '.join(texts) or 'NULL'}) OR {unnamed}")
 
 

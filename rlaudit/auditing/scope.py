@@ -11,7 +11,7 @@ from rlaudit.errors import UsageError, did_you_mean
 from rlaudit.store import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -35,19 +35,19 @@ class Judged:
 class Scope:
     """The runs of a log, and for each what its rows and its settings state.
 
-    Each table is scanned once, however many checks ask about it. ``run`` restricts everything to
-    one run; :class:`UsageError` if the log has none of that id.
+    Each table is scanned once, however many checks ask about it. ``runs`` restricts everything to
+    these, if there are any; :class:`UsageError` if the log lacks one of them.
     """
 
     def __init__(
-        self, con: DuckDBPyConnection, checks: Iterable[QueryFile], run: str | None = None
+        self, con: DuckDBPyConnection, checks: Iterable[QueryFile], runs: Sequence[str] = ()
     ) -> None:
         self._con = con
-        self._run = run
+        self._runs = runs
         self._values: dict[str, dict[str, dict[str | None, int]]] = {}
         self._wanted = _columns_wanted(checks)
         self._settings: dict[str | None, dict[str, Any]] | None = None
-        if run is not None:
+        for run in runs:
             refuse_unknown_run(con, run)
 
     def rows(self, check: QueryFile, table: str, runs: Collection[str | None]) -> int:
@@ -62,8 +62,8 @@ class Scope:
         """
         present = [self._counts(check, table)[""] for table in check.reads]
         runs = (
-            [self._run]
-            if self._run is not None
+            sorted(set(self._runs))
+            if self._runs
             else sorted(set[str | None]().union(*present), key=str)
         )
         if not any(present):
@@ -80,7 +80,7 @@ class Scope:
 
     def covers_all(self, check: QueryFile, runs: Collection[str | None]) -> bool:
         """Say whether ``runs`` are all the runs that stand in the tables of ``check``."""
-        return self._run is None and all(
+        return not self._runs and all(
             self._counts(check, table)[""].keys() <= set(runs) for table in check.reads
         )
 
@@ -151,11 +151,11 @@ class Scope:
     def _count(self, table: str, columns: list[str]) -> dict[str, dict[str | None, int]]:
         wanted = sorted(self._wanted.get(table, set()) & set(columns))
         counts = "".join(f', count("{column}")' for column in wanted)
-        only = "" if self._run is None else "WHERE run_id = ?"
         quoted = ".".join(f'"{part}"' for part in table.split("."))
         rows = self._con.execute(
-            f"SELECT run_id, count(*){counts} FROM {quoted} {only} GROUP BY run_id",  # noqa: S608 - names were found in the catalogue
-            [] if self._run is None else [self._run],
+            f"SELECT run_id, count(*){counts} FROM {quoted} WHERE {is_of(self._runs)} "  # noqa: S608 - names were found in the catalogue
+            "GROUP BY run_id",
+            self._runs,
         ).fetchall()
         return {
             column: {row[0]: row[position] for row in rows}
@@ -181,6 +181,11 @@ class Scope:
             """
         ).fetchall()
         return [row[0] for row in known]
+
+
+def is_of(runs: Sequence[str]) -> str:
+    """Return the condition, with a place for each id, that a row is of ``runs``: all, if empty."""
+    return f"run_id IN ({', '.join('?' * len(runs))})" if runs else "true"
 
 
 def refuse_unknown_run(con: DuckDBPyConnection, run: str) -> None:

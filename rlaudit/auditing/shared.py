@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from rlaudit.auditing.failures import damage, file_error
+from rlaudit.auditing.scope import is_of
 from rlaudit.auditing.scripts import tables_needed
 from rlaudit.errors import RlauditError
 from rlaudit.sqlfiles import load_shared, verify_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -26,14 +27,14 @@ _ROWS_A_SLICE = 20_000_000
 
 
 class SharedTables:
-    """The tables of ``sql/shared`` in schema ``shared``, for one run or for all.
+    """The tables of ``sql/shared`` in schema ``shared``, for some runs or, if empty, for all.
 
     A file that cannot be used fails what needs it, and nothing else.
     """
 
-    def __init__(self, con: DuckDBPyConnection, run: str | None) -> None:
+    def __init__(self, con: DuckDBPyConnection, runs: Sequence[str]) -> None:
         self._con = con
-        self._run = run
+        self._runs = runs
         self._files = load_shared()
         self._built: set[str] = set()
         self._failed: dict[str, RlauditError] = {}
@@ -73,13 +74,11 @@ class SharedTables:
             raise file_error(file.path, error, binding=True) from error
         if file.is_view:
             return
-        only = "" if self._run is None else "AND run_id = ?"
         into = f'CREATE OR REPLACE TABLE shared."{file.name}" AS'
         try:
             for part in self._parts(file):
                 self._con.execute(
-                    f"{into} FROM current_shared WHERE {part} {only}",
-                    [] if self._run is None else [self._run],
+                    f"{into} FROM current_shared WHERE {part} AND {is_of(self._runs)}", self._runs
                 )
                 into = f'INSERT INTO shared."{file.name}"'
         except duckdb.Error as error:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rlaudit.auditing.results import RunSnapshot
+from rlaudit.auditing.scope import is_of
 from rlaudit.store import TABLES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from duckdb import DuckDBPyConnection
 
 # The table's own id, where it has one that rises as rows are written.
@@ -25,16 +28,16 @@ _STEPS = {
 }
 
 
-def snapshot_of(con: DuckDBPyConnection, run: str | None = None) -> tuple[RunSnapshot, ...]:
-    """Return how far each run is, or only ``run`` if one is given, from the tables in ``raw``."""
+def snapshot_of(con: DuckDBPyConnection, runs: Sequence[str] = ()) -> tuple[RunSnapshot, ...]:
+    """Return how far each run is, or only ``runs`` if some are given, by the tables in ``raw``."""
     rows: dict[str | None, dict[str, int]] = {}
     last: dict[str | None, dict[str, int]] = {}
     for table in TABLES:
         row_id, step = IDS.get(table, "NULL"), _STEPS.get(table, "NULL")
         found = con.execute(
             f"SELECT run_id, count(*), max({row_id}), max({step}) FROM raw.{table} "  # noqa: S608 - our schema's names
-            f"{'' if run is None else 'WHERE run_id = ?'} GROUP BY run_id",
-            [] if run is None else [run],
+            f"WHERE {is_of(runs)} GROUP BY run_id",
+            runs,
         ).fetchall()
         for run_id, count, greatest_id, greatest_step in found:
             rows.setdefault(run_id, {})[table] = count

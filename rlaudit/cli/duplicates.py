@@ -111,10 +111,11 @@ def _check_log(
     from rlaudit.store import open_for_reading
 
     checks = [check for check in load_checks() if check.family == "duplicates"]
+    only = () if run is None else (run,)
     with open_for_reading(source, wait=wait) as log:
         if log.incomplete:
             note(f"warning: incomplete: {log.incomplete}")
-        return run_checks(log.con, checks, run=run, limit=limit), log.incomplete
+        return run_checks(log.con, checks, runs=only, limit=limit), log.incomplete
 
 
 def _exit_code(source: str, results: Sequence[CheckResult]) -> int:

@@ -14,7 +14,8 @@ UNIFORM = {"sampling": "uniform", "replacement": True}
 def results_of(log, run=None, family="duplicates"):
     """Run one family of checks, or all of them if it is None."""
     checks = [check for check in CHECKS.values() if family in (None, check.family)]
-    return {result.check.name: result for result in run_checks(log.con, checks, run=run)}
+    runs = () if run is None else (run,)
+    return {result.check.name: result for result in run_checks(log.con, checks, runs=runs)}
 
 
 def failing(log, run=None, family="duplicates"):

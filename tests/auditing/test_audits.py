@@ -179,6 +179,26 @@ def test_a_run_must_be_in_one_of_the_logs(log, own):
         audit([first, second], own, run="bad-7")
 
 
+def test_several_runs_are_judged_and_no_others(log, own):
+    path = log("bad", "bad", "good", "bad")
+    (source,) = audit(path, own, run=["good-2", "bad-0"]).sources
+    (result,) = source.results
+    assert (result.judged, result.rows) == (("bad-0", "good-2"), 2)
+    assert [finding.run_id for finding in source.findings] == ["bad-0"]
+    with pytest.raises(UsageError, match="no run has the id 'bad-7'"):
+        audit(path, own, run=["bad-0", "bad-7"])
+
+
+def test_shared_tables_hold_the_chosen_runs_only(tiny_log):
+    for run in ("r1", "r2", "r3"):
+        tiny_log.add_run(run, {"sampling": "stratified"})
+        tiny_log.add_batch(1, [8, 9], run_id=run)
+    tables = SharedTables(tiny_log.con, ("r1", "r3"))
+    tables.build_for(next(check for check in load_checks() if check.name == "duplicate_samples"))
+    runs = tiny_log.con.execute("SELECT run_id FROM shared.batch_shapes ORDER BY ALL").fetchall()
+    assert runs == [("r1",), ("r3",)]
+
+
 def test_progress_counts_over_all_logs(log, own):
     first, second = log("good", file="1.duckdb"), log("good", file="2.duckdb")
     seen = []
@@ -318,7 +338,7 @@ def test_a_table_that_is_built_in_slices_has_every_batch(tiny_log, monkeypatch, 
     tiny_log.add_run("r1", {"sampling": "stratified"})
     for update in (-3, 1, 2, 3, 4, 5, None):
         tiny_log.add_batch(update, [8, 9, 8])
-    tables = SharedTables(tiny_log.con, None)
+    tables = SharedTables(tiny_log.con, ())
     tables.build_for(next(check for check in load_checks() if check.name == "duplicate_samples"))
     query = "SELECT update_id, positions, transitions FROM shared.batch_shapes ORDER BY ALL"
     batches = tiny_log.con.execute(query).fetchall()

@@ -23,8 +23,8 @@ ARTICLE = {
 }
 
 
-def settings_declared(log, run=None):
-    return {departure.setting: departure.runs for departure in departures_of(log.con, run)}
+def settings_declared(log, runs=()):
+    return {departure.setting: departure.runs for departure in departures_of(log.con, runs)}
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,8 @@ def test_runs_are_counted_or_chosen(tiny_log):
         tiny_log.add_run(run_id, settings)
     tiny_log.add_run("r3", settings | {"importance_sampling": False})
     assert settings_declared(tiny_log) == {"sampling": 3, "importance_sampling": 1}
-    assert settings_declared(tiny_log, "r2") == {"sampling": 1}
+    assert settings_declared(tiny_log, ["r2"]) == {"sampling": 1}
+    assert settings_declared(tiny_log, ["r1", "r2"]) == {"sampling": 2}
 
 
 def test_an_audit_says_them_once_and_is_clean(log_file):

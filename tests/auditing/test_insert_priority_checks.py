@@ -36,6 +36,13 @@ def test_a_wrong_insert_priority_is_named(tiny_log, change, cause):
     assert cause in text
 
 
+def test_a_maximum_without_its_exponent_is_named(tiny_log):
+    run = PrioritizedRun()
+    entered(run, lambda row: row["priority"] ** 2)  # alpha is 0.5
+    run.write(tiny_log)
+    assert "the maximum without the exponent alpha" in said(tiny_log, "wrong_insert_priority")
+
+
 @pytest.mark.parametrize("own", [False, True])
 def test_a_maximum_that_a_resume_lost_is_named(tiny_log, own):
     run = PrioritizedRun()

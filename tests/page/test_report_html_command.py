@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from page_logs import add_run
 
@@ -33,6 +35,35 @@ def test_its_name_is_report_html_and_findings_are_no_failure(capsys, log, tmp_pa
     code, _, _ = run(capsys, log, "--run", "good")
     assert code == 0
     assert 'class="check error"' in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_audit_is_of_the_chosen_runs(capsys, log_file, tmp_path):
+    """Broken runs draw one transition twice at one place of a batch; the healthy one does not."""
+    path, writing = log_file
+    with writing() as tiny:
+        for number, run_id in enumerate(("broken", "healthy", "left out"), start=1):
+            add_run(tiny.con, run_id, started=f"2026-01-0{number}")
+        tiny.con.execute(
+            "INSERT INTO raw.samples FROM raw.samples WHERE update_id = 7 AND run_id != 'healthy'"
+        )
+
+    def findings(*runs):
+        target = tmp_path / "page.html"
+        chosen = [part for each in runs for part in ("--run", each)]
+        code, _, err = run(capsys, path, "-o", target, *chosen)
+        assert code == 0, err
+        page = target.read_text(encoding="utf-8")
+        assert "left out" not in page
+        section = re.search(r'<section id="findings".*?</section>', page, re.DOTALL)[0]
+        return section, "duplicate_samples</h3>" in section
+
+    section, found = findings("healthy")
+    assert not found
+    assert "over 1 run:" in section
+    section, found = findings("healthy", "broken")
+    assert found
+    assert "over 2 runs:" in section
+    assert "<strong>run broken, 4 rows</strong>" in section
 
 
 def test_what_could_not_be_done_stands_on_the_page_and_on_stderr(capsys, log_file, tmp_path):

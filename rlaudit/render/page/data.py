@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from rlaudit.auditing import AuditReport, CheckResult, Reporter
+    from rlaudit.auditing import AuditReport, Reporter
     from rlaudit.curves import Curve, CurvePlot
     from rlaudit.store import RunSummary
 
@@ -124,7 +124,16 @@ def read_page(
         measure=str(measure),
         notes=tuple(notes),
         replay=replay,
-        audit=_audit(source, runs, wait, on_progress, record) if audit else None,
+        audit=audit_logs(
+            source,
+            run=runs or None,
+            limit=_EXAMPLES,
+            wait=wait,
+            on_progress=on_progress,
+            record=record,
+        )
+        if audit
+        else None,
     )
 
 
@@ -180,39 +189,3 @@ def _groups(curves: Sequence[Curve], measure: Measure, notes: list[str]) -> Curv
         return None
     notes.extend(plot.notes)
     return plot
-
-
-def _audit(
-    source: str | Path,
-    runs: Sequence[str],
-    wait: float,
-    on_progress: Callable[[int, int, str, str], object] | None,
-    record: Path | None,
-) -> AuditReport:
-    report = audit_logs(
-        source,
-        run=runs[0] if len(runs) == 1 else None,
-        limit=_EXAMPLES,
-        wait=wait,
-        on_progress=on_progress,
-        record=record,
-    )
-    if len(runs) < 2:
-        return report
-    # An audit is of one run or of all.
-    sources = tuple(
-        replace(each, results=tuple(_only(result, runs) for result in each.results))
-        for each in report.sources
-    )
-    return replace(report, sources=sources)
-
-
-def _only(result: CheckResult, runs: Sequence[str]) -> CheckResult:
-    """Return what ``result`` says of ``runs``, and of rows that name no run."""
-    wanted = {None, *runs}
-    findings = tuple(finding for finding in result.findings if finding.run_id in wanted)
-    judged = tuple(run for run in result.judged if run in wanted)
-    status = result.status
-    if status in ("pass", "fail"):
-        status = "fail" if findings else "pass" if judged else "not_applicable"
-    return replace(result, findings=findings, judged=judged, status=status)
