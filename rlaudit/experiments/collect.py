@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from rlaudit.experiments.plan import Planned
 
 _TABLES = ("runs", "segments", "episodes")
-# What no figure needs: what tells of the machine, half of the bytes, and the ledger of all tables.
+# What no figure needs: what tells of the machine, a hash of each episode, and the ledger of rows.
 _LEFT_OUT = (
-    *("host", "pid", "first_obs_hash", "action_hash", "observation_hash"),
+    *("host", "pid", "observation_hash"),
     *("rows_offered", "rows_written", "rows_spooled", "rows_dropped"),
 )
+# What says which games of an evaluation were the same; of training episodes half of the bytes.
+_OF_EVALUATIONS = ("first_obs_hash", "action_hash")
 
 
 def collect(runs: Sequence[Planned], into: Path) -> int:
@@ -45,7 +47,7 @@ def collect(runs: Sequence[Planned], into: Path) -> int:
 def add_episodes(log: Path, target: DuckDBPyConnection) -> None:
     """Add the runs, segments and episodes of ``log``, as its views show them, to ``target``.
 
-    What tells of the machine, hashes and the ledger of rows are left out.
+    What tells of the machine, the hashes of training episodes and the ledger of rows are left out.
 
     Raises DatabaseError if ``log`` cannot be read.
     """
@@ -60,8 +62,12 @@ def add_episodes(log: Path, target: DuckDBPyConnection) -> None:
 
 
 def _select(table: str) -> str:
-    columns = [
-        f"NULL::{kind} AS {column}" if column in _LEFT_OUT else column
-        for column, kind in table_columns()[table].items()
-    ]
+    columns = []
+    for column, kind in table_columns()[table].items():
+        if column in _LEFT_OUT:
+            columns.append(f"NULL::{kind} AS {column}")
+        elif column in _OF_EVALUATIONS:
+            columns.append(f"CASE WHEN phase = 'eval' THEN {column} END AS {column}")
+        else:
+            columns.append(column)
     return f"SELECT {', '.join(columns)} FROM {table}"  # noqa: S608 - names of ours

@@ -100,6 +100,8 @@ def test_the_gathered_log_holds_the_episodes_and_nothing_of_the_machine(made):
     with open_for_reading(into) as log:
         assert log.con.execute("SELECT count(*), count(host) FROM runs").fetchall() == [(4, 0)]
         assert log.con.execute("SELECT count(*) FROM samples").fetchall() == [(0,)]
+        hashes = "SELECT phase, count(action_hash) FROM episodes GROUP BY phase ORDER BY phase"
+        assert log.con.execute(hashes).fetchall() == [("eval", 4 * 3), ("train", 0)]
     report = audit(into)
     assert report.clean, str(report)
 

@@ -19,7 +19,10 @@ TOY = Experiment(
         Variant("large", "16 units", {"hidden_units": 16}),
     ),
     seeds=2,
-    settings={"steps": 400, "learning_starts": 100, "capacity": 500, "batch_size": 4},
+    settings={
+        **{"steps": 400, "learning_starts": 100, "capacity": 500, "batch_size": 4},
+        **{"eval_every": 400, "eval_episodes": 3},
+    },
 )
 
 # Long enough for a test to stop it.

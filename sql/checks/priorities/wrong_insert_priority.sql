@@ -4,7 +4,7 @@
 -- reads: transitions, updates, samples
 -- grain: run_id, transition_id
 -- groups: transitions = transitions
--- needs: histories, sampled_batches
+-- needs: histories, sampled_batches, run_settings
 -- requires: config.insert_priority = running-max, transitions.priority,
 --     updates.last_transition_id, samples.priority_new
 -- diagnosis: transition {transition_id} entered with priority {priority}, where the largest
@@ -90,6 +90,9 @@ resumes AS (
 ),
 first_wrong AS (
     SELECT history, arg_min(segment_id, transition_id) AS segment_id FROM wrong GROUP BY history
+),
+exponents AS (
+    SELECT run_id, TRY_CAST(config ->> '$.alpha' AS DOUBLE) AS alpha FROM shared.run_settings
 )
 SELECT
     w.run_id,
@@ -102,6 +105,8 @@ SELECT
         WHEN r.resumed AND f.segment_id = w.segment_id
             AND (w.priority = 1 OR w.priority = w.expected_of_segment)
             THEN 'the running maximum was lost on resume'
+        WHEN abs(pow(w.priority, x.alpha) / w.expected - 1) < 1e-5 AND w.priority != 1
+            THEN 'it is the maximum without the exponent alpha'
         WHEN g.different > 0.2 AND g.wrong > 4
             THEN 'what enters wrongly has many priorities, so each transition enters at an error '
                 || 'of its own'
@@ -116,3 +121,4 @@ LEFT JOIN spread AS g ON g.history = w.history
 LEFT JOIN first_wrong AS f ON f.history = w.history
 LEFT JOIN resumes AS r
     ON r.run_id = w.run_id AND r.segment_id IS NOT DISTINCT FROM w.segment_id
+LEFT JOIN exponents AS x ON x.run_id = w.run_id
