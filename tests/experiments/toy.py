@@ -20,8 +20,12 @@ TOY = Experiment(
     ),
     seeds=2,
     settings={
-        **{"steps": 400, "learning_starts": 100, "capacity": 500, "batch_size": 4},
-        **{"eval_every": 400, "eval_episodes": 3},
+        "steps": 400,
+        "learning_starts": 100,
+        "capacity": 500,
+        "batch_size": 4,
+        "eval_every": 400,
+        "eval_episodes": 3,
     },
 )
 
