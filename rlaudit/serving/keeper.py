@@ -65,7 +65,8 @@ class PageKeeper:
         """Make pages until it is cancelled."""
         shown: FileState | None = None
         made_at = 0.0
-        # For the history of audits, from which each knows how often the log was looked at.
+        # For what the last audit found, and the history of audits, from which each knows how often
+        # the log was looked at.
         with tempfile.TemporaryDirectory(prefix="rlaudit-", ignore_cleanup_errors=True) as folder:
             while True:
                 now = file_state(self._path)
@@ -86,7 +87,7 @@ class PageKeeper:
             "path": str(self._path),
             "audit": self._audit,
             "live": state,
-            "record": str(folder / "audits.duckdb"),
+            "folder": str(folder),
         }
         process = await asyncio.create_subprocess_exec(
             sys.executable,

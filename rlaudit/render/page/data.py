@@ -77,7 +77,7 @@ def read_page(
     source: str | Path,
     *,
     runs: Sequence[str] = (),
-    audit: bool = True,
+    audit: bool | AuditReport = True,
     wait: float = 10.0,
     on_progress: Callable[[int, int, str, str], object] | None = None,
     record: Path | None = None,
@@ -87,7 +87,7 @@ def read_page(
     Args:
         source: a log file.
         runs: ids of the runs to show; all if empty.
-        audit: whether to run the checks as well.
+        audit: whether to run the checks as well, or what they found in the log as it is.
         wait: seconds to wait for a log that another process writes.
         on_progress: called as :func:`rlaudit.audit` does.
         record: history of the audits of a log that is shown again and again while it grows.
@@ -111,6 +111,16 @@ def read_page(
             with reporting(log.con, runs=drawn) as reporter:
                 replay = _replay(reporter, drawn)
     curves, measure, notes = _curves(source, runs, wait)
+    found = None if isinstance(audit, bool) else audit
+    if audit is True:
+        found = audit_logs(
+            source,
+            run=runs or None,
+            limit=_EXAMPLES,
+            wait=wait,
+            on_progress=on_progress,
+            record=record,
+        )
     return PageData(
         source=str(source),
         made_at=made_at,
@@ -124,16 +134,7 @@ def read_page(
         measure=str(measure),
         notes=tuple(notes),
         replay=replay,
-        audit=audit_logs(
-            source,
-            run=runs or None,
-            limit=_EXAMPLES,
-            wait=wait,
-            on_progress=on_progress,
-            record=record,
-        )
-        if audit
-        else None,
+        audit=found,
     )
 
 
