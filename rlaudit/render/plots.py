@@ -29,7 +29,7 @@ AXES: dict[Axis, str] = {
 
 # Without Okabe and Ito's yellow, which is too light for a line on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 1], [1, 4])
+DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 1], [1, 4])
 _WIDTH, _HEIGHT = 640, 360
 _PIXELS_PER_UNIT = 2
 # With fewer points than this each is marked: what lies between is a line and no measurement.
@@ -87,7 +87,7 @@ def chart(plot: CurvePlot) -> LayerChart:
     colour = alt.Color(
         "group:N", title=None, scale=alt.Scale(domain=labels, range=colours), legend=legend
     )
-    dashes = [_DASHES[i % len(_DASHES)] for i in range(len(labels))]
+    dashes = [DASHES[i % len(DASHES)] for i in range(len(labels))]
     dash = alt.StrokeDash(
         "group:N", title=None, scale=alt.Scale(domain=labels, range=dashes), legend=legend
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import html
 import json
 import re
+from html.parser import HTMLParser
 
 import pytest
 from page_logs import add_run
 
+from rlaudit.auditing import audit
 from rlaudit.errors import DatabaseError, MissingExtraError, NotALogError, UsageError
 from rlaudit.render import extras
 from rlaudit.render.page import page_html, read_page
@@ -132,10 +134,10 @@ def test_a_page_without_an_audit_says_so(made):
 def test_a_run_that_learned_nothing_has_no_plots_of_its_replay(made):
     page = made(lambda con: add_run(con, "a", learns=False))
     replay = text_of(page, "replay")
-    assert "The log has no priorities of draws above 0." in replay
+    assert "The log has no finite priorities of draws above 0." in replay
     assert "The log has no updates with the transitions that they could draw." in replay
     assert "The log does not say how old draws were." in replay
-    assert "The log has no weights of draws." in replay
+    assert "The log has no finite weights of draws." in replay
 
 
 @pytest.mark.parametrize("episodes", [0, 1])
@@ -171,6 +173,79 @@ def test_odd_figures_have_a_page(made, odd):
     geometry = " ".join(re.findall(r' (?:d|transform|x2|y2)="([^"]*)"', page))
     assert geometry
     assert not re.search("nan|inf|undefined", geometry, re.IGNORECASE)
+
+
+def test_draws_of_which_no_figure_is_finite_are_told(made):
+    page = made(lambda con: add_run(con, "a", priority="'inf'::FLOAT", weight="'nan'::FLOAT"))
+    replay = text_of(page, "replay")
+    assert "The log has no finite priorities of draws above 0." in replay
+    assert "The log has no finite weights of draws." in replay
+
+
+def test_notes_say_whose_options_they_name(made):
+    said = "Options that are named here are those of rlaudit plot ."
+    few = text_of(made(lambda con: add_run(con, "a")), "curves")
+    assert "each mean is over 5 (--window)" in few
+    assert said in few
+    none = text_of(made(lambda con: add_run(con, "b", learns=False), runs=["b"]), "curves")
+    assert said in none
+    many = text_of(
+        made(lambda con: add_run(con, "c", episodes=100, learns=False), runs=["c"]), "curves"
+    )
+    assert said not in many
+
+
+class Markup(HTMLParser):
+    """The tags of a page, and the names of their attributes."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.attributes = [], set()
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes.update(name for name, _ in attrs)
+
+
+def test_neither_the_log_nor_checks_of_ones_own_add_markup(log_file, tmp_path):
+    marked = '<u onclick="alert(1)">{}</u><script>alert(2)</script>'
+    check = {
+        "name": "own_check",
+        "title": marked.format("title"),
+        "severity": "error",
+        "reads": "runs",
+        "grain": "run_id",
+        "groups": "runs",
+        "diagnosis": marked.format("diagnosis") + " {name}",
+        "why": marked.format("why"),
+        "cites": marked.format("cites"),
+    }
+    header = "\n".join(f"-- {key}: {value}" for key, value in check.items())
+    column = '"<u>column</u>"'
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "own_check.sql").write_text(
+        f"{header}\n\nSELECT run_id, name, name AS {column} FROM runs\n", encoding="utf-8"
+    )
+    path, writing = log_file
+    with writing() as log:
+        for number in (1, 2):
+            settings = {marked.format("key"): marked.format(number), "n_step": number}
+            name = marked.format("name")
+            run_id = marked.format(f"run {number}")
+            add_run(log.con, run_id, name=name, config=settings, returned=str(number))
+        log.con.execute("UPDATE raw.runs SET host = name, env_id = name")
+        log.con.execute("UPDATE raw.segments SET host = ?", [marked.format("host")])
+    found = audit(path, checks_dirs=[tmp_path / "own"], select=["own_check"])
+    page = page_html(read_page(path, audit=found))
+    shown = html.unescape(page)
+    for part in ("title", "diagnosis", "why", "cites", "key", "1", "run 2", "name"):
+        assert marked.format(part) in shown
+    assert "<u>column</u>" in shown
+    markup = Markup(page)
+    assert markup.tags.count("script") == 1
+    assert "u" not in markup.tags
+    assert not {name for name in markup.attributes if name.startswith("on")}
 
 
 def test_draws_without_a_usable_priority_are_told(made):

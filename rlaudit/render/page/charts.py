@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import vl_convert
 from markupsafe import Markup
 
-from rlaudit.render.plots import COLOURS, FEW_POINTS, chart
+from rlaudit.render.plots import COLOURS, DASHES, FEW_POINTS, chart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     Row = Mapping[str, Any]
     Layer = dict[str, Any]
 
-DASHES = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3))
 # Upper ends of the shares of a span's draws that one shade of the heat map stands for.
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 
@@ -60,9 +59,9 @@ def colour(number: int) -> str:
     return f"var(--run-{number % len(COLOURS)})"
 
 
-def dash(number: int) -> tuple[int, ...]:
-    """Return how the line of run ``number`` is dashed: anew once the colours are used up."""
-    return DASHES[number // len(COLOURS) % len(DASHES)]
+def dash(number: int) -> Sequence[int]:
+    """Return how the line of run ``number`` is dashed: some colours look alike to some readers."""
+    return DASHES[number % len(DASHES)]
 
 
 def curves(shown: Mapping[int, Curve], y: str, *, narrow: bool = False) -> Markup:

@@ -176,6 +176,7 @@ def _curves_view(data: PageData) -> dict[str, Any]:
         "groups": curves.groups_view(data.groups),
         "curves": curves.runs_view(data),
         "notes": [shown(note) for note in data.notes],
+        "notes_name_options": any("(--" in note for note in data.notes),
     }
 
 

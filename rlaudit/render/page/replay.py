@@ -82,7 +82,7 @@ def _heat_map(cells: Sequence[Row]) -> Plot:
     heading = "Priorities of the draws"
     usable = [cell for cell in cells if cell["priority_from"] is not None]
     if not usable:
-        return Plot(heading, "The log has no priorities of draws above 0.")
+        return Plot(heading, "The log has no finite priorities of draws above 0.")
     without = sum(cell["draws"] for cell in cells if cell["priority_from"] is None)
     draws = sum(cell["draws"] for cell in cells)
     low = number_text(min(cell["priority_from"] for cell in usable))
@@ -140,7 +140,7 @@ def _weights(spans: Sequence[Row], number: int) -> Plot:
     heading = "Importance weights and beta"
     known = [span for span in spans if span["weight_p50"] is not None]
     if not known:
-        return Plot(heading, "The log has no weights of draws.")
+        return Plot(heading, "The log has no finite weights of draws.")
     alt = f"Line chart of importance weights by agent steps: {_course(known, 'weight')}"
     betas = [span["beta"] for span in known if span["beta"] is not None]
     if betas:
