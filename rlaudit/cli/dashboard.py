@@ -60,11 +60,17 @@ def watch(
 
 def _refuse_without_terminal() -> None:
     streams = (sys.stdin, sys.stdout, sys.stderr)
-    if os.environ.get("TERM") == "dumb" or not all(stream.isatty() for stream in streams):
-        raise UsageError(
-            "watch draws on a terminal, and this is none",
-            hint="rlaudit runs FILE lists the runs of a log, rlaudit plot their curves",
-        )
+    term = os.environ.get("TERM")
+    if not all(stream.isatty() for stream in streams):
+        why = "this is none"
+    elif term in ("dumb", "unknown"):
+        why = f"TERM={term} says that this one cannot be drawn on"
+    else:
+        return
+    raise UsageError(
+        f"watch draws on a terminal, and {why}",
+        hint="rlaudit runs FILE lists the runs of a log, rlaudit plot their curves",
+    )
 
 
 def _refuse_unknown(run: str | None, known: list[str]) -> None:

@@ -41,7 +41,9 @@ class Watched:
         What was known of it is forgotten then.
         """
         first = {run.run_id: run for run in reversed(look.runs)}
-        gone = any(run.run_id not in first for run in self.runs)
+        # A run that is begun anew under the id of a deleted one is another run.
+        there = {(run.run_id, run.started_at) for run in look.runs}
+        gone = any((run.run_id, run.started_at) not in there for run in self.runs)
         if gone:
             for known in (self._findings, self._problems, self._audited, self._done):
                 known.clear()

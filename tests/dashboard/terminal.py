@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import pty
@@ -44,6 +43,7 @@ class Terminal:
             stdout=self._side,
             stderr=self._side,
             start_new_session=True,
+            preexec_fn=_take_terminal,  # noqa: PLW1509 - no thread holds a lock that it needs
             cwd=cwd,
             env={**inherited, "TERM": "xterm-256color", **(env or {})},
         )
@@ -91,12 +91,17 @@ class Terminal:
         changed = {n for n, on in state.items() if on != normal.get(n, False)}
         return changed | ({"kitty"} if sum(keyboards) * 2 != len(keyboards) else set())
 
+    def hang_up(self):
+        """Close the window; what runs in it gets a SIGHUP, and nothing can be read any more."""
+        os.close(self._main)
+        self._main = None
+
     def close(self):
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
         for handle in (self._main, self._side):
-            with contextlib.suppress(OSError):
+            if handle is not None:
                 os.close(handle)
 
     def _read(self, seconds):
@@ -107,6 +112,11 @@ class Terminal:
         self.written += data
         self._stream.feed(data)
         return True
+
+
+def _take_terminal():
+    """Make the terminal the one that belongs to the new session, as in a window."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def rlaudit(*args):

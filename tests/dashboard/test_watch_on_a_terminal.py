@@ -9,7 +9,7 @@ import sys
 from datetime import datetime
 
 import pytest
-from terminal import ALTERNATE_SCREEN, CURSOR, rlaudit
+from terminal import ALTERNATE_SCREEN, CURSOR, DEADLINE, rlaudit
 
 from rlaudit.cli import dashboard, main
 from rlaudit.render import extras
@@ -126,6 +126,20 @@ def test_without_a_terminal_it_is_refused_in_one_line(log):
     assert found.stdout == ""
     assert found.stderr.startswith("error: watch draws on a terminal, and this is none (")
     assert found.stderr.count("\n") == 1
+
+
+def test_a_terminal_that_cannot_be_drawn_on_is_refused(log, terminal):
+    opened = terminal(rlaudit("watch", log), columns=300, env={"TERM": "dumb"})
+    ends(opened, 2)
+    assert b"\x1b" not in opened.written
+    assert "and TERM=dumb says that this one cannot be drawn on (rlaudit runs" in opened.text
+
+
+def test_a_terminal_that_is_closed_ends_it(log, terminal):
+    opened = terminal(rlaudit("watch", log))
+    opened.wait_for("400 of 400 steps (100%)")
+    opened.hang_up()
+    assert opened.process.wait(DEADLINE) == 130
 
 
 @pytest.mark.parametrize(

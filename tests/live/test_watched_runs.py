@@ -129,6 +129,14 @@ def test_what_was_known_of_another_log_is_forgotten():
     assert (watched.findings("a"), watched.was_audited("a")) == ([], False)
 
 
+def test_a_run_that_is_begun_anew_under_an_id_is_another():
+    watched = Watched()
+    watched.take(look(run("a", started=0), run("b", started=0)))
+    watched.take_part("b", Part(("x",), (finding("x"),), ()))
+    assert watched.take(look(run("a", started=5), run("b", started=0)))
+    assert watched.findings("b") == []
+
+
 def test_a_part_survives_the_pipe():
     part = Part(("x", "y"), (finding("x"),), ("why",))
     assert Part.from_dict(part.to_dict()) == part
