@@ -73,7 +73,7 @@ def test_the_caption_says_how_much_was_never_replayed(made):
     drawn = {u + 99 - (u * 7 + b * 31) % min(u + 100, 200) for u in range(200) for b in range(4)}
     assert 300 - len(drawn) == 36
     # The last update could draw transitions 99 to 298.
-    assert "2.67 times on average, 12.0% never. Grey below: 99 that are" in text_of(page, "replay")
+    assert "2.67 times on average, 12.0% never. Pale below: 99 that are" in text_of(page, "replay")
 
 
 def test_settings_that_differ_are_compared_and_the_others_listed(made):
@@ -173,6 +173,18 @@ def test_odd_figures_have_a_page(made, odd):
     geometry = " ".join(re.findall(r' (?:d|transform|x2|y2)="([^"]*)"', page))
     assert geometry
     assert not re.search("nan|inf|undefined", geometry, re.IGNORECASE)
+
+
+def test_means_that_are_no_number_are_told(made):
+    """Of 30 means of five returns, those from that of the 26th episode on are no number."""
+
+    def fill(con):
+        add_run(con, "good")
+        add_run(con, "bad", returned="if(e = 25, 'nan'::DOUBLE, e)", started="2026-01-02", seed=2)
+
+    curves = text_of(made(fill), "curves")
+    assert "5 of 30 means of run bad are no finite number, and nothing is drawn there" in curves
+    assert "means of run good" not in curves
 
 
 def test_draws_of_which_no_figure_is_finite_are_told(made):

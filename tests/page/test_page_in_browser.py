@@ -102,6 +102,19 @@ def test_every_plot_is_drawn_and_described(visit):
     assert min(map(len, lines)) > 100
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_bars_of_what_is_overwritten_are_paler_and_outlined(visit, scheme):
+    page = visit(color_scheme=scheme)
+    bars = page.locator("#replay .run-0 .plot").nth(1).locator(".mark-rect path")
+    styles = bars.evaluate_all(
+        "all => all.map((e) => getComputedStyle(e)).map((s) => [s.fill, s.stroke, s.fillOpacity])"
+    )
+    fills, strokes, opacities = (set(values) for values in zip(*styles, strict=True))
+    assert len(fills) == 1
+    assert strokes == fills
+    assert opacities == {"1", "0.25"}
+
+
 def test_text_from_the_log_is_shown_as_it_is(visit):
     page = visit()
     assert page.locator("#runs tbody tr").first.locator("td").all_inner_texts()[:2] == [HOSTILE] * 2

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 # Upper ends of the shares of a span's draws that one shade of the heat map stands for.
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 
+PALE = 0.25
+"""Opacity of what stands behind a run's line or below its bars."""
+
 _LONG_DECIMALS = re.compile(r"(\.\d\d)\d+")
 _GEOMETRY = re.compile(r' (?:d|transform)="[^"]*"')
 _WIDE, _NARROW = (860, 300), (300, 260)
@@ -151,7 +154,8 @@ def histogram(bars: Sequence[Row], number: int) -> Markup:
                 "overwritten": bar["overwritten"] is True,
             }
         )
-    shade = {"condition": {"test": "datum.overwritten", "value": "var(--faint)"}}
+    # Paler and not of another colour, which might look like this one to some readers.
+    shade = {"condition": {"test": "datum.overwritten", "value": PALE}, "value": 1}
     times = _linear("x", "times replayed", nice=False)
     times["axis"] |= {"grid": False}
     encoding = {
@@ -159,9 +163,10 @@ def histogram(bars: Sequence[Row], number: int) -> Markup:
         "x2": {"field": "x2"},
         "y": _linear("y", "transitions", zero=True),
         "y2": {"field": "y2"},
-        "fill": {**shade, "value": colour(number)},
+        "fillOpacity": shade,
     }
-    return _svg([{"data": {"values": values}, "mark": "rect", "encoding": encoding}], _SMALL)
+    mark = {"type": "rect", "fill": colour(number), "stroke": colour(number), "strokeWidth": 1}
+    return _svg([{"data": {"values": values}, "mark": mark, "encoding": encoding}], _SMALL)
 
 
 def ages(spans: Sequence[Row], number: int) -> Markup:
@@ -208,7 +213,7 @@ def _band(spans: Sequence[Row], what: str, y: str, number: int) -> list[Layer]:
     }
     # An area has no width at a single point.
     mark: Layer = (
-        {"type": "area", "fill": colour(number), "fillOpacity": 0.25}
+        {"type": "area", "fill": colour(number), "fillOpacity": PALE}
         if len(values) > 1
         else {"type": "rule", "stroke": colour(number), "strokeWidth": 2}
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rlaudit.render.page import charts
 from rlaudit.render.page.replay import number_text
 from rlaudit.render.page.tables import shown, spread, table
@@ -38,6 +40,7 @@ def runs_view(data: PageData) -> dict[str, Any] | None:
             rows,
             note=f"at most {_POINTS_IN_TABLE} points of each run",
         ),
+        "gaps": [gap for curve in drawn.values() if (gap := _gap(curve))],
     }
 
 
@@ -69,6 +72,17 @@ def groups_view(plot: CurvePlot | None) -> dict[str, Any] | None:
             note=f"at most {_POINTS_IN_TABLE} points of each group",
         ),
     }
+
+
+def _gap(curve: Curve) -> str:
+    """Say what of a curve is not drawn; "" if all of it is."""
+    wrong = int(np.count_nonzero(~np.isfinite(curve.y)))
+    if not wrong:
+        return ""
+    return (
+        f"{wrong:,} of {count(len(curve.y), 'mean')} of run {shown(curve.run_id)} are no finite "
+        "number, and nothing is drawn there"
+    )
 
 
 def _end(curve: Curve) -> str:

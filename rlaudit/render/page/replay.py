@@ -119,7 +119,7 @@ def _histogram(bars: Sequence[Row], number: int) -> Plot:
     if last < most:
         caption += f" The last bar holds {last:,} to {most:,} times."
     if gone:
-        caption += f" Grey below: {gone:,} that are overwritten."
+        caption += f" Pale below: {gone:,} that are overwritten."
     return Plot(heading, caption, alt, charts.histogram(bars, number))
 
 
