@@ -14,14 +14,14 @@ WITH aims AS (
         run_id,
         name,
         seed,
-        (config ->> '$.stop_at_mean_length')::DOUBLE AS mean_length,
+        TRY_CAST(config ->> '$.stop_at_mean_length' AS DOUBLE) AS mean_length,
         if(
-            (config ->> '$.random_warm_up')::BOOLEAN,
-            (config ->> '$.learning_starts')::BIGINT,
+            (config ->> '$.random_warm_up') = 'true',
+            TRY_CAST(config ->> '$.learning_starts' AS BIGINT),
             -1
         ) AS warm_up_steps
     FROM runs
-    WHERE (config ->> '$.stop_at_mean_length')::DOUBLE > 0
+    WHERE mean_length > 0 AND isfinite(mean_length)
 ),
 
 followed AS (

@@ -5,8 +5,8 @@
 --     maps left out; in the file DuckDB compresses them, samples to about half. obsolete rows are those
 --     that a resume did again: the views leave them out.
 -- empty: the log is empty
--- reads: raw.segments
--- also_reads: raw.runs, raw.episodes, raw.transitions, raw.updates, raw.samples, raw.events
+-- reads: raw.runs
+-- also_reads: raw.segments, raw.episodes, raw.transitions, raw.updates, raw.samples, raw.events
 
 WITH counted AS (
     SELECT run_id, 'runs' AS of_table, count(*) AS stored, count(*) AS seen

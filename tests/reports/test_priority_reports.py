@@ -189,3 +189,26 @@ def test_terminal_targets_of_a_run_that_draws_none(log):
     log.con.execute("UPDATE raw.transitions SET terminated = false")
     columns = ("terminal_share", "terminal_error", "other_error")
     assert answer(log, "terminal_targets", *columns)[0] == (0.0, None, -1.875)
+
+
+def test_priority_course(log):
+    """Two spans of the steps 4 to 6, of which the first has the updates at 4 and 5.
+
+    The newest update of the first span drew 2 and 1, that of the second 0.5 and 1.
+    """
+    assert answer(log, "priority_course", spans=2, updates_per_span=1) == [
+        ("r1", 5, 2, 0, 1.0, 1.0, 2.0, 2.0),
+        ("r1", 6, 2, 0, 0.5, 0.5, 1.0, 1.0),
+    ]
+    assert answer(log, "priority_course", spans=1, updates_per_span=3) == [
+        ("r1", 6, 6, 0, 0.5, 1.0, 2.0, 2.0)
+    ]
+
+
+def test_a_priority_that_is_no_figure_is_counted_apart(log):
+    odd = [math.nan, math.inf, -math.inf, None]
+    log.add("samples", **KEYS, update_id=2, batch_index=[2, 3, 4, 5], priority=odd)
+    columns = ("env_step", "draws", "not_finite", "priority_max")
+    assert answer(log, "priority_course", *columns, spans=1) == [(6, 9, 3, 2.0)]
+    log.con.execute("UPDATE raw.updates SET env_step = NULL")
+    assert note(log, "priority_course") == "no update says at which agent step it was done"

@@ -249,6 +249,7 @@ def test_missing_rows(tiny_log):
 
 def test_log_size(tiny_log):
     """An event has a time and a step of 8 bytes each; an update after the resume is obsolete."""
+    tiny_log.add_run()
     tiny_log.add("segments", run_id="r1", segment_id=["s1", "s2"], ordinal=[0, 1],
                  resumed_from=[None, "s1"], resume_update_id=[None, 5])  # fmt: skip
     tiny_log.add("updates", run_id="r1", segment_id=["s1", "s1", "s2"], update_id=[5, 6, 6])
@@ -267,3 +268,93 @@ def test_episodes_of_a_run_are_those_that_are_asked_for(tiny_log):
     tiny_log.add("episodes", **{**KEYS, "run_id": "r2"}, episode_id=0, end_step=1, return_raw=1.0)
     assert [row[0] for row in answer(tiny_log, "learning_curve")] == ["r1", "r2"]
     assert [row[0] for row in answer(tiny_log, "learning_curve", runs=["r2"])] == ["r2"]
+
+
+def test_runs(tiny_log):
+    """A trainer that names no phase trains; the last 100 of 101 returns are 2."""
+    tiny_log.add_run("r1", name="mine", env_id="e", started_at="2026-01-02")
+    tiny_log.add_run("r2", started_at="2026-01-01")
+    tiny_log.add_run(None)
+    add_episodes(tiny_log, "r1", [500.0, *[2.0] * 100], phase=None)
+    add_episodes(tiny_log, "r1", [900.0], phase="eval", episode_id=500)
+    tiny_log.add(
+        "segments",
+        run_id="r1",
+        segment_id=["s1", "s2"],
+        ordinal=[0, 1],
+        state=["dead", "running"],
+        end_step=[1000, 1010],
+        rows_written=[{"samples": 30, "updates": 2}, {"samples": 5}],
+        rows_spooled=[None, {"samples": 4}],
+    )
+    columns = ("run_id", "name", "env_id", "steps", "episodes", "mean_return", "rows", "state")
+    assert answer(tiny_log, "runs", *columns) == [
+        ("r2", None, None, 0, 0, None, 0, None),
+        ("r1", "mine", "e", 1010, 101, 2.0, 41, "running"),
+    ]
+
+
+def test_episodes_to_solve(tiny_log):
+    """The window of 100 begins with zeros: 100 steps in all are a mean length of 1.
+
+    Of r1 the first episode begins within the warm-up of 10 steps, the third that counts reaches
+    100; r2 has 40 steps; r3 aims at nothing that can be reached.
+    """
+    aim = {"stop_at_mean_length": 1.0, "random_warm_up": True, "learning_starts": 10}
+    tiny_log.add_run("r1", aim, name="a", seed=5)
+    tiny_log.add_run("r2", {"stop_at_mean_length": 1}, name="b")
+    for number, never in enumerate((0, None, "soon", [1], "inf", "nan")):
+        tiny_log.add_run(f"r3-{number}", {"stop_at_mean_length": never})
+    for run in ("r1", "r2"):
+        count = 5 if run == "r1" else 2
+        add_episodes(
+            tiny_log,
+            run,
+            [0.0] * count,
+            length=[20, 20, 30, 30, 40][:count],
+            start_step=[1, 21, 41, 71, 101][:count],
+            end_step=[20, 40, 70, 100, 140][:count],
+        )
+    assert answer(tiny_log, "episodes_to_solve") == [
+        ("r1", "a", 5, 4, 140, 3),
+        ("r2", "b", None, 2, 40, None),
+    ]
+
+
+def test_declared_departures(tiny_log):
+    weighted = {"prioritized": True, "importance_sampling": True, "update_period": 4}
+    tiny_log.add_run(
+        "most",
+        {
+            **weighted,
+            "sampling": "independent",
+            "weight_population": "capacity",
+            "capacity": 1000,
+            "beta_anneal_episodes": 50,
+            "loss": "abs",
+            "time_limit_is_terminal": True,
+            "max_episode_steps": 200,
+            "target_sync_agent_steps": 4,
+        },
+    )
+    tiny_log.add_run("none", {**weighted, "sampling": "stratified", "loss": "huber"})
+    tiny_log.add_run("unweighted", {"prioritized": True, "importance_sampling": False})
+    tiny_log.add_run("uniform", {"prioritized": False, "importance_sampling": False})
+    assert answer(tiny_log, "declared_departures", "run_id", "setting") == [
+        ("most", "beta_anneal_episodes"),
+        ("most", "loss"),
+        ("most", "sampling"),
+        ("most", "target_sync_agent_steps"),
+        ("most", "time_limit_is_terminal"),
+        ("most", "weight_population"),
+        ("unweighted", "importance_sampling"),
+    ]
+    found = dict(answer(tiny_log, "declared_departures", "setting", "departure", runs=["most"]))
+    assert "over 50 of them" in found["beta_anneal_episodes"]
+    assert "the capacity of 1000 also" in found["weight_population"]
+    assert note(tiny_log, "evaluations") == "episodes has no rows"
+
+
+def test_settings_that_depart_from_nothing_are_told(tiny_log):
+    tiny_log.add_run("r1", {"prioritized": True, "sampling": "stratified"})
+    assert note(tiny_log, "declared_departures").startswith("the settings depart from the papers")
