@@ -83,6 +83,24 @@ def test_acting_noise_once_an_episode_is_found(tiny_log):
     assert "is drawn 4 times in 7 steps" in said(result_of(tiny_log, "acting_noise_constant"))
 
 
+def test_acting_noise_that_only_updates_draw_is_told_from_a_constant_warm_up(tiny_log):
+    # Draw 1 acts until the first update, and then each step acts under the update's online draw.
+    updates = [(step, [3 * step - 7, 3 * step - 6, 3 * step - 5]) for step in (3, 4, 5)]
+    write(tiny_log, [1, 1, 1, 4, 7, 10], updates)
+    result = result_of(tiny_log, "acting_noise_constant")
+    assert said(result).endswith(
+        "the acting noise is not drawn for acting at all and changes only where an update draws: "
+        "3 of the 3 draws that acted after the warm-up are an update's own"
+    )
+    assert result.wrong == 1
+
+
+def test_a_warm_up_under_one_draw_is_not_blamed_on_updates_that_draw_for_themselves(tiny_log):
+    # Half of the four draws that act after it are an update's: less than nine in ten.
+    write(tiny_log, [1, 1, 4, 8, 9, 13], [(3, [2, 3, 4]), (5, [10, 11, 13])])
+    assert "stays during the warm-up" in said(result_of(tiny_log, "acting_noise_constant"))
+
+
 @pytest.mark.parametrize(
     ("held", "status"),
     [pytest.param(4, "pass", marks=pytest.mark.near_miss("acting_noise_constant")), (5, "fail")],

@@ -92,7 +92,7 @@ def acting_noise_constant_in_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
     bug=34,
     seen_in="CleanRL's rainbow",
     flagged_by="acting_noise_constant",
-    diagnosis="stays during the warm-up",
+    diagnosis="is not drawn for acting at all and changes only where an update draws",
     may_fail=("noise_shared_by_online_passes",),
 )
 def acting_noise_drawn_by_updates_alone(monkeypatch: pytest.MonkeyPatch) -> None:

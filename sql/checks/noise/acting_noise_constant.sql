@@ -2,9 +2,10 @@
 -- title: Acting noise is drawn anew
 -- severity: error
 -- reads: transitions
+-- also_reads: updates
 -- grain: run_id, noise_draw
 -- groups: transitions
--- needs: noise_counts, run_settings
+-- needs: noise_counts, noise_passes, run_settings
 -- requires: transitions.noise_draw, config.noisy = factorised | independent, config.update_period,
 --     config.num_envs
 -- diagnosis: noise draw {noise_draw} of run {run_id} chose {actions} actions, from agent step
@@ -42,12 +43,36 @@ totals AS (
     SELECT run_id, count(*) AS draws, max(last_env_step) AS steps
     FROM draws
     GROUP BY run_id
+),
+-- Draws that began to act once updates had begun, and those of them that are an update's.
+acted AS (
+    SELECT run_id, noise_draw
+    FROM draws
+    JOIN settings USING (run_id)
+    WHERE first_env_step > learning_starts
+),
+borrowed AS (
+    SELECT
+        a.run_id,
+        count(*) AS acted,
+        count(*) FILTER (a.noise_draw IN (
+            SELECT p.noise_draw
+            FROM shared.noise_passes AS p
+            WHERE p.run_id = a.run_id AND p.pass <> 'acting'
+        )) AS of_updates
+    FROM acted AS a
+    GROUP BY a.run_id
 )
 SELECT
     d.*,
     s.longest,
     CASE
         WHEN t.draws = 1 THEN 'is never drawn anew'
+        -- One in ten may be drawn otherwise, as when an episode begins or a run is resumed.
+        WHEN 10 * b.of_updates >= 9 * b.acted
+            THEN 'is not drawn for acting at all and changes only where an update draws: '
+                || b.of_updates || ' of the ' || b.acted
+                || ' draws that acted after the warm-up are an update''s own'
         WHEN d.last_env_step <= s.learning_starts + s.longest
             THEN 'stays during the warm-up, which ends at step ' || s.learning_starts
         ELSE 'is drawn ' || t.draws || ' times in ' || t.steps || ' steps'
@@ -55,6 +80,7 @@ SELECT
 FROM draws AS d
 JOIN settings AS s USING (run_id)
 JOIN totals AS t USING (run_id)
+LEFT JOIN borrowed AS b USING (run_id)
 WHERE d.last_env_step - d.first_env_step + 1 > s.longest
     -- A draw id that comes back later is another fault: see noise_draws_fall.
     AND 2 * d.actions > d.last_env_step - d.first_env_step + 1
