@@ -1,8 +1,9 @@
 """Reports: the list of them, and the answer of one.
 
 An answer as a table stands under the report's title, run by run where runs have several rows. On a
-terminal the columns that it has no room for are left out and named, and a single row is shown as
-one column a line.
+terminal the columns that it has no room for stand in further tables below, each with the first
+column again; those that are too wide even so are left out and named. A single row is shown as one
+column a line.
 """
 
 from __future__ import annotations
@@ -99,14 +100,34 @@ def _write_table(
         for name, block in zip(columns, blocks, strict=True):
             print_line(console, f"{name:<{width}}{' ' * _GAP}{block.cells[0].strip()}")
         return []
-    ends = list(itertools.accumulate(block.width + _GAP for block in blocks))
-    room = console.width + _GAP if console.file.isatty() else ends[-1]
-    shown = max(1, sum(end <= room for end in ends))
-    for line in _lines([block.head for block in blocks[:shown]], blocks):
-        console.print(Text(line, style="bold"), soft_wrap=True)
-    for line in _lines([block.cells for block in blocks[:shown]], blocks):
-        console.print(Text(line), soft_wrap=True)
-    return list(columns[shown:])
+    room = console.width if console.file.isatty() else None
+    tables, hidden = _fitted([block.width for block in blocks], room)
+    for number, positions in enumerate(tables):
+        if number > 0:
+            print_line(console)
+        shown = [blocks[position] for position in positions]
+        for line in _lines([block.head for block in shown], shown):
+            console.print(Text(line, style="bold"), soft_wrap=True)
+        for line in _lines([block.cells for block in shown], shown):
+            console.print(Text(line), soft_wrap=True)
+    return [columns[position] for position in hidden]
+
+
+def _fitted(widths: Sequence[int], room: int | None) -> tuple[list[list[int]], list[int]]:
+    """Return the positions of the columns of each table, and of those that fit into none.
+
+    A table of ``room`` columns of characters (None: any number) begins with the first of them.
+    """
+    tables, hidden = [[0]], []
+    for position in range(1, len(widths)):
+        if room is not None and widths[0] + _GAP + widths[position] > room:
+            hidden.append(position)
+            continue
+        used = sum(widths[other] + _GAP for other in tables[-1])
+        if room is not None and used + widths[position] > room:
+            tables.append([0])
+        tables[-1].append(position)
+    return tables, hidden
 
 
 class _Block(NamedTuple):

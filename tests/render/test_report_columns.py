@@ -114,15 +114,39 @@ def test_nothing_is_no_table(tmp_path):
     assert written(("run_id", "seed"), [], tmp_path) == "What there is\n"
 
 
-def test_a_terminal_is_told_which_columns_it_has_no_room_for(tmp_path, monkeypatch):
+@pytest.fixture
+def narrow(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "dumb")
-    columns = ("run_id", *(f"a_long_name_{i}" for i in range(10)))
-    rows = [("r1", *range(1000000, 1000010))] * 2
-    text = written(columns, rows, tmp_path, Terminal())
-    assert max(map(len, text.splitlines())) <= 80
-    assert "no room for a_long_name_7, a_long_name_8, a_long_name_9; --format csv" in text
-    assert "no room" not in written(columns, rows, tmp_path)
+    return Terminal()
+
+
+def test_columns_that_a_terminal_has_no_room_for_follow_below(tmp_path, narrow):
+    columns = ("run_id", "one", "two", "three", "four")
+    word = "w" * 61  # with the id and two columns of 3 and 2 blanks between them, 80
+    rows = [("r1", word, 2, 10**7, 4), ("r2", word, 12, 10**7, 10**7)]
+    lines = written(columns, rows, tmp_path, narrow).splitlines()
+    assert lines[2:9] == [
+        f"run_id  one{'':58}  two",
+        f"r1      {word}    2",
+        f"r2      {word}   12",
+        "",
+        "run_id       three        four",
+        "r1      10,000,000           4",
+        "r2      10,000,000  10,000,000",
+    ]
+    assert f"run_id  one{'':58}  two       three" in written(columns, rows, tmp_path)
+
+
+def test_a_column_that_is_too_wide_for_a_terminal_is_left_out_and_named(tmp_path, narrow):
+    columns = ("run_id", "config", "seed")
+    # Beside an id and two blanks there is room for 72.
+    fits, wide = ([("r1", "x" * width, 1), ("r2", "", 2)] for width in (72, 73))
+    assert "no room" not in written(columns, fits, tmp_path, narrow)
+    text = written(columns, wide, tmp_path, Terminal())
+    assert text.splitlines()[2:5] == ["run_id  seed", "r1         1", "r2         2"]
+    assert "\nno room for config; --format csv has all columns\n" in text
+    assert "no room" not in written(columns, wide, tmp_path)
 
 
 def test_the_other_formats_are_exact(tmp_path):
