@@ -21,6 +21,7 @@ class Served:
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         self.said = self.process.stdout.readline()
+        assert self.said, self.process.communicate()[1]
         self.port = int(self.said.rpartition(":")[2].strip("/\n"))
         self._tick = threading.Event()
 
