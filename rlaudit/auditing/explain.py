@@ -19,8 +19,9 @@ EXACT = "none: no legal log can fail it"
 class Explanation:
     """One check in words.
 
-    ``params`` are (name, type, default as SQL writes it). ``assumes`` and ``threshold`` are empty
-    where the header has none; ``false_alarms`` never is: a check that states no rate is exact.
+    ``params`` are (name, type, default as SQL writes it, bounds in words or ""). ``assumes`` and
+    ``threshold`` are empty where the header has none; ``false_alarms`` never is: a check that
+    states no rate is exact.
     """
 
     name: str
@@ -30,7 +31,7 @@ class Explanation:
     why: str
     reads: tuple[str, ...]
     requires: tuple[str, ...]
-    params: tuple[tuple[str, str, str], ...]
+    params: tuple[tuple[str, str, str, str], ...]
     assumes: str
     threshold: str
     false_alarms: str
@@ -49,7 +50,7 @@ def explain(check: CheckFile) -> Explanation:
         why=check.why,
         reads=check.reads,
         requires=tuple(str(requirement) for requirement in check.requires),
-        params=tuple((p.name, p.type, literal(p.default)) for p in check.params),
+        params=tuple((p.name, p.type, literal(p.default), p.bounds) for p in check.params),
         assumes=check.assumes,
         threshold=check.threshold,
         false_alarms=check.false_alarms or EXACT,

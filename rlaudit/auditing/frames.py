@@ -102,7 +102,7 @@ class OpenLog:
 
         Raises:
             UsageError: for a report, run or parameter that is not there, and a parameter that is
-                missing or of another type.
+                missing, of another type or out of bounds.
             SqlFileError: for a file that breaks the format, or whose SQL fails.
         """
         report = find_report(name, [Path(folder) for folder in reports])

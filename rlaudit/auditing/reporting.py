@@ -82,7 +82,8 @@ class Reporter:
         the context lasts.
 
         Raises :class:`UsageError` for a report or a parameter that is not there, a parameter that
-        is missing or of another type, and :class:`SqlFileError` for a file that fails.
+        is missing, of another type or out of bounds, and :class:`SqlFileError` for a file that
+        fails.
         """
         report = named(name, self._reports)
         values = bind(report, given or {})

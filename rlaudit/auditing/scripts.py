@@ -13,7 +13,7 @@ from rlaudit.sqlfiles import load_shared, statement_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rlaudit.sqlfiles import CheckFile, ParamValue, QueryFile, ReportFile, SharedFile
+    from rlaudit.sqlfiles import CheckFile, Param, ParamValue, QueryFile, ReportFile, SharedFile
 
 
 def script_of(
@@ -56,11 +56,7 @@ def _set_up(file: QueryFile, only: str = "") -> list[str]:
 
     ``only`` is a condition on the rows of the shared tables.
     """
-    lines = [
-        f"SET VARIABLE {param.name} = CAST({literal(param.default)} AS {param.type});"
-        + ("  -- fill in" if param.required else "")
-        for param in file.params
-    ]
+    lines = [_setting(param) for param in file.params]
     shared = tables_needed(file, load_shared())
     if shared:
         lines.append("ATTACH IF NOT EXISTS ':memory:' AS shared (READ_WRITE);")
@@ -75,6 +71,12 @@ def _set_up(file: QueryFile, only: str = "") -> list[str]:
             f"{only};",
         ]
     return lines
+
+
+def _setting(param: Param) -> str:
+    said = ", ".join(filter(None, ("fill in" if param.required else "", param.bounds)))
+    setting = f"SET VARIABLE {param.name} = CAST({literal(param.default)} AS {param.type});"
+    return f"{setting}  -- {said}" if said else setting
 
 
 def tables_needed(

@@ -45,7 +45,8 @@ def pairs(texts: Iterable[str]) -> dict[str, str]:
 def bind(report: ReportFile, given: Mapping[str, object]) -> dict[str, ParamValue]:
     """Return the value of each parameter of ``report``: the one in ``given``, or its default.
 
-    Raises :class:`UsageError` for a parameter that is not known, not given, or not of its type.
+    Raises :class:`UsageError` for a parameter that is not known, not given, not of its type, or
+    outside its bounds.
     """
     known = {param.name: param for param in report.params}
     for name in given:
@@ -82,6 +83,11 @@ def _typed(param: Param, value: object) -> ParamValue:
         raise UsageError(
             f"parameter {param.name} is {value!r}, which is not {_MEANT[param.type]}",
             hint=f"{param.name} is {param.type}",
+        )
+    if not param.allows(found):
+        raise UsageError(
+            f"parameter {param.name} is {found}, but must be {param.bounds}",
+            hint="" if param.required else f"without it, it is {param.default}",
         )
     return found
 

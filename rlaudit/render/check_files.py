@@ -49,7 +49,10 @@ def write_explanation(stream: TextIO, explanation: Explanation, *, as_json: bool
     style = "bold red" if explanation.severity == "error" else "bold yellow"
     print_line(console, f"{explanation.name} ({explanation.severity}, {explanation.family})", style)
     print_line(console, explanation.title)
-    params = [f"{name} {kind} = {default}" for name, kind, default in explanation.params]
+    params = [
+        f"{name} {kind} = {default}" + (f" ({bounds})" if bounds else "")
+        for name, kind, default, bounds in explanation.params
+    ]
     paragraphs = [
         ("why it matters", explanation.why),
         ("reads", ", ".join(explanation.reads)),

@@ -24,13 +24,36 @@ FOUND = "found"
 class Param:
     """A figure that a file takes from outside, read in SQL as ``getvariable('name')``.
 
-    One that is ``required`` has no default: who runs the file must give a value.
+    One that is ``required`` has no default: who runs the file must give a value. ``least`` and
+    ``most`` bound a number, themselves included; None does not.
     """
 
     name: str
     type: str
     default: ParamValue
     required: bool = False
+    least: int | float | None = None
+    most: int | float | None = None
+
+    @property
+    def bounds(self) -> str:
+        """The bounds in words; "" if there are none."""
+        least, most = (
+            f"{bound:g}" if isinstance(bound, float) else bound for bound in (self.least, self.most)
+        )
+        if least is not None and most is not None:
+            return f"from {least} to {most}"
+        if least is not None:
+            return f"at least {least}"
+        return "" if most is None else f"at most {most}"
+
+    def allows(self, value: ParamValue) -> bool:
+        """Whether ``value`` lies within the bounds; NULL does, NaN does not where there are any."""
+        if value is None or isinstance(value, str):
+            return True
+        # Not value < least: that is false of NaN.
+        above = self.least is None or self.least <= value
+        return above and (self.most is None or value <= self.most)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ why        yes       what goes wrong in training, or in reading the log, if this
 also_reads no        tables that a run need not have rows in for the check to judge it
 needs      no        tables from ``sql/shared``, read as ``shared.NAME``
 requires   no        ``config.KEY``, ``config.KEY = A | B`` or ``TABLE.COLUMN``, comma-separated
-params     no        ``NAME TYPE = DEFAULT``, comma-separated, read as ``getvariable('NAME')``
+params     no        ``NAME TYPE = DEFAULT``, comma-separated, read as ``getvariable('NAME')``; a
+                     number may have bounds: ``spans BIGINT = 20 from 1 to 1000``, or one of them
 assumes    no        what must hold of a log for the verdict to be right, beyond ``requires``
 threshold  no        how far off a row must be to be returned, and where that figure is from
 =========  ========  ==========================================================================
@@ -85,7 +86,10 @@ _REPORT_OPTIONAL = (
 )
 _TABLE_REQUIRED = ("name", "title", "reads")
 _SEVERITIES = ("error", "warning")
-_PARAM = re.compile(r"(?P<name>[a-z_]\w*) +(?P<type>[A-Z]+)(?: *= *(?P<default>.+))?$")
+_PARAM = re.compile(
+    r"(?P<name>[a-z_]\w*) +(?P<type>[A-Z]+)(?: *= *(?P<default>'.*'|.+?))?"
+    r"(?: +from +(?P<least>\S+))?(?: +to +(?P<most>\S+))?$"
+)
 _REQUIREMENT = re.compile(
     r"(?P<owner>[a-z_]\w*(?:\.[a-z_]\w*)?)\.(?P<term>[a-z_]\w*)(?: *= *(?P<allowed>.+))?$"
 )
@@ -249,22 +253,47 @@ def _params(header: Header, *, may_lack_default: bool = False) -> tuple[Param, .
 def _param(header: Header, part: str, may_lack_default: bool) -> Param:
     found = _PARAM.match(part)
     if found is None or (found["default"] is None and not may_lack_default):
-        raise header.fail("params", f"params has {part!r}", hint="write name TYPE = default")
-    if found["type"] not in _TYPES:
         raise header.fail(
             "params",
-            f"parameter {found['name']!r} has the type {found['type']}",
-            hint=did_you_mean(found["type"], _TYPES),
+            f"params has {part!r}",
+            hint="write name TYPE = default, and behind it, for a number, from LEAST to MOST",
         )
-    if found["default"] is None:
-        return Param(found["name"], found["type"], None, required=True)
-    return Param(found["name"], found["type"], _default(header, found))
+    name, kind = found["name"], found["type"]
+    if kind not in _TYPES:
+        raise header.fail(
+            "params",
+            f"parameter {name!r} has the type {kind}",
+            hint=did_you_mean(kind, _TYPES),
+        )
+    param = Param(
+        name,
+        kind,
+        _value(header, found, "default"),
+        required=found["default"] is None,
+        least=_bound(header, found, "least"),
+        most=_bound(header, found, "most"),
+    )
+    if param.least is not None and param.most is not None and param.least > param.most:
+        raise header.fail("params", f"no value of {name!r} is {param.bounds}")
+    if not param.allows(param.default):
+        raise header.fail(
+            "params", f"{param.default}, the default of {name!r}, is not {param.bounds}"
+        )
+    return param
 
 
-def _default(header: Header, found: re.Match[str]) -> ParamValue:
-    """Return the default of a parameter as the Python value that is bound."""
-    text, kind = found["default"], found["type"]
-    if text == "NULL":
+def _bound(header: Header, found: re.Match[str], which: str) -> int | float | None:
+    if found[which] is not None and found["type"] not in ("BIGINT", "DOUBLE"):
+        raise header.fail(
+            "params", f"{found['name']!r} has bounds and is {found['type']}, which is no number"
+        )
+    return cast("int | float | None", _value(header, found, which))
+
+
+def _value(header: Header, found: re.Match[str], which: str) -> ParamValue:
+    """Return a default or a bound as the Python value that is bound; None if it is not there."""
+    text, kind = found[which], found["type"]
+    if text is None or (text == "NULL" and which == "default"):
         return None
     try:
         if kind == "BOOLEAN":
@@ -273,8 +302,9 @@ def _default(header: Header, found: re.Match[str]) -> ParamValue:
             return _TEXT.fullmatch(text)[1]  # type: ignore[index]  # no match: TypeError below
         return int(text) if kind == "BIGINT" else float(text)
     except (ValueError, KeyError, TypeError):
+        what = "default" if which == "default" else f"{which} value"
         raise header.fail(
-            "params", f"{text!r}, the default of {found['name']!r}, is no {kind}"
+            "params", f"{text!r}, the {what} of {found['name']!r}, is no {kind}"
         ) from None
 
 

@@ -3,7 +3,7 @@
 -- question: what did the replay draw, and how were the draws weighted?
 -- reads: samples, updates
 -- requires: updates.env_step
--- params: spans BIGINT = 48
+-- params: spans BIGINT = 48 from 1 to 1000000
 -- reading: under uniform draws the median age is half the buffer's size. Weights whose median falls
 --     towards 0 say that a few draws of small probability hold the batch's maximum.
 

@@ -6,7 +6,7 @@
 --     without_return counts the episodes whose return is missing or not finite.
 -- empty: no finished episode has that phase
 -- reads: episodes
--- params: block BIGINT = 100, phase VARCHAR = 'train'
+-- params: block BIGINT = 100 from 1, phase VARCHAR = 'train'
 
 WITH numbered AS (
     SELECT
@@ -30,5 +30,5 @@ SELECT
     avg(length) AS mean_length,
     count(*) FILTER (isfinite(return_raw) IS NOT TRUE) AS without_return
 FROM numbered
-GROUP BY run_id, (n - 1) // greatest(getvariable('block'), 1)
+GROUP BY run_id, (n - 1) // getvariable('block')
 ORDER BY run_id, from_episode

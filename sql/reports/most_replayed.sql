@@ -8,7 +8,7 @@
 -- reads: samples
 -- also_reads: transitions, episodes
 -- requires: samples.transition_id
--- params: top BIGINT = 20
+-- params: top BIGINT = 20 from 1
 
 WITH drawn AS (
     SELECT

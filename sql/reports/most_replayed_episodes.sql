@@ -6,7 +6,7 @@
 -- reads: samples, transitions
 -- also_reads: episodes
 -- requires: transitions.episode_id
--- params: top BIGINT = 20
+-- params: top BIGINT = 20 from 1
 
 WITH drawn AS (
     SELECT run_id, transition_id, count(*) AS replays

@@ -6,7 +6,7 @@
 --     counted apart and always a fault.
 -- empty: no update says at which agent step it was done
 -- reads: updates, samples
--- params: spans BIGINT = 60, updates_per_span BIGINT = 20
+-- params: spans BIGINT = 60 from 1 to 1000000, updates_per_span BIGINT = 20 from 1
 
 -- A run has `spans` spans of agent steps of equal length. Of 12M samples these are some 40,000: the
 -- quantiles of all take seconds, which someone who looks every other second has not.

@@ -3,7 +3,7 @@
 -- question: which priorities are replayed, and does that change as the agent learns?
 -- reads: samples, updates
 -- requires: samples.priority, updates.env_step
--- params: columns BIGINT = 48, levels BIGINT = 24
+-- params: columns BIGINT = 48 from 1 to 1000000, levels BIGINT = 24 from 1 to 1000000
 -- reading: one level that never moves says that priorities are not written back; mass that stays at
 --     the top says that new transitions enter far above what their TD errors turn out to be.
 

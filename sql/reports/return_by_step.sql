@@ -4,7 +4,7 @@
 -- reading: compare runs by agent steps and not by episodes, which become longer or shorter as an agent
 --     learns. Training returns include exploration; evaluation is the agent itself.
 -- reads: episodes
--- params: spans BIGINT = 20
+-- params: spans BIGINT = 20 from 1 to 1000000
 
 -- A run has `spans` spans of agent steps of equal length from its first step on. A span in which
 -- nothing ended has no row.
@@ -22,13 +22,13 @@ WITH ended AS (
 ),
 
 placed AS (
-    SELECT *, greatest(end_step - 1, 0) * greatest(getvariable('spans'), 1) // steps AS span
+    SELECT *, greatest(end_step - 1, 0) * getvariable('spans') // steps AS span
     FROM ended
 )
 
 SELECT
     run_id,
-    (any_value(steps) * (span + 1) / greatest(getvariable('spans'), 1))::BIGINT AS to_step,
+    (any_value(steps) * (span + 1) / getvariable('spans'))::BIGINT AS to_step,
     count(*) FILTER (NOT is_eval) AS train_episodes,
     avg(gained) FILTER (NOT is_eval) AS train_return,
     avg(length) FILTER (NOT is_eval) AS train_length,

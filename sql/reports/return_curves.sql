@@ -1,11 +1,11 @@
 -- name: return_curves
 -- title: What each run returned as its training went on, at no more points than a plot can show
 -- question: what does the learning curve look like?
--- empty: no finished episode of that phase has a return
+-- empty: no finished episode of that phase has a return, or there are fewer of them than `block`
 -- reads: episodes
 -- also_reads: segments
--- params: phase VARCHAR = 'train', last_episodes BIGINT = 100, block BIGINT = 100, lives BOOLEAN = false,
---     clipped BOOLEAN = false, most_points BIGINT = 500
+-- params: phase VARCHAR = 'train', last_episodes BIGINT = 100 from 1, block BIGINT = 100 from 1,
+--     lives BOOLEAN = false, clipped BOOLEAN = false, most_points BIGINT = 500 from 1
 
 -- A point of phase train is the mean of the newest `last_episodes` episodes, the one that ended there being
 -- the last of them; there are points where `block`, 2 block, 3 block ... episodes are done. A point
@@ -93,7 +93,9 @@ distances AS (
 spans AS (
     SELECT run_id, total, min(blocks) * getvariable('block') AS span
     FROM (SELECT run_id, max(done) AS total FROM points GROUP BY run_id)
-    JOIN distances ON blocks * getvariable('block') * getvariable('most_points') >= total
+    JOIN distances
+        -- As DOUBLE: a large block would overflow.
+        ON blocks::DOUBLE * getvariable('block') * getvariable('most_points') >= total
     GROUP BY run_id, total
 )
 

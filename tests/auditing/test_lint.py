@@ -6,9 +6,9 @@ import pytest
 from own_checks import line_of, write_check
 
 import rlaudit
-from rlaudit.auditing import lint_checks, new_check
+from rlaudit.auditing import explain, lint_checks, new_check, script_of
 from rlaudit.errors import UsageError
-from rlaudit.sqlfiles import sql_root
+from rlaudit.sqlfiles import load_checks, sql_root
 
 
 def test_our_own_checks_have_no_problems():
@@ -33,6 +33,7 @@ WITH_ALPHA = "SELECT run_id, name FROM runs WHERE random() < getvariable('alpha'
         ("SELECT run_id, nmae\nFROM runs", {}, "nmae", '"nmae" not found'),
         ("SELECT run_id FROM runs", {}, "-- diagnosis", "names 'name', which is no column"),
         (None, {"params": "least BIGINT = 1"}, "-- params", "'least', which the SQL does not read"),
+        (None, {"params": "least BIGINT = 0 from 1"}, "-- params", "default of 'least', is not at"),
         (None, {"needs": "run_settings"}, "-- needs", "'run_settings', which the SQL does not"),
         (
             "SELECT run_id, name\nFROM runs\nJOIN episodes USING (run_id)",
@@ -58,6 +59,15 @@ def test_each_fault_is_one_problem_with_its_line(tmp_path, sql, keys, at, messag
     (problem,) = lint_checks(tmp_path)
     assert (problem.path, problem.line) == (path, line_of(path, at))
     assert message in problem.message
+
+
+def test_a_bound_of_a_parameter_is_sound_and_explained(tmp_path):
+    sql = WITH_ALPHA.replace("alpha", "share")
+    write_check(tmp_path, sql=sql, params="share DOUBLE = 0.01 from 0 to 1")
+    assert lint_checks(tmp_path) == []
+    (check,) = load_checks(tmp_path)
+    assert explain(check).params == (("share", "DOUBLE", "0.01", "from 0 to 1"),)
+    assert "SET VARIABLE share = CAST(0.01 AS DOUBLE);  -- from 0 to 1\n" in script_of(check)
 
 
 def test_a_table_that_need_not_have_rows_is_stated_in_also_reads(tmp_path):

@@ -24,8 +24,8 @@ LONGEST = """\
 -- reads: episodes
 -- requires: episodes.length
 -- empty: no episode is as long
--- params: least BIGINT, share DOUBLE = 0.5, phase VARCHAR = 'train', all_of_them BOOLEAN = false,
---     most BIGINT = NULL
+-- params: least BIGINT from 0, share DOUBLE = 0.5 from 0 to 1, phase VARCHAR = 'train',
+--     all_of_them BOOLEAN = false, most BIGINT = NULL
 
 SELECT run_id, episode_id, getvariable('share') AS share, getvariable('most') AS most
 FROM episodes
@@ -88,6 +88,13 @@ def test_parameters_are_bound(log, longest):
         ({"least": 1, "phase": 3}, "parameter phase is 3, which is not text", "VARCHAR"),
         ({"least": 1, "all_of_them": "yes"}, "which is not true or false", "BOOLEAN"),
         ({"least": 1, "most": "NULL"}, "which is not a whole number", "BIGINT"),
+        ({"least": -1}, "parameter least is -1, but must be at least 0", ""),
+        (
+            {"least": 1, "share": "1.01"},
+            "parameter share is 1.01, but must be from 0 to 1",
+            "without it, it is 0.5",
+        ),
+        ({"least": 1, "share": math.nan}, "parameter share is nan, but must be from 0 to 1", "0.5"),
     ],
 )
 def test_a_wrong_parameter_is_named(log, longest, given, message, hint):
@@ -214,6 +221,17 @@ class TestOurs:
             found = reporter.frame(report.name, **needed(report))
         if "run_id" in found.columns:
             assert set(found["run_id"]) <= {"nan"}
+
+    def test_its_numbers_have_bounds_that_are_kept(self, odd_log, report):
+        for param in report.params:
+            if param.type != "BIGINT" or param.required:
+                continue
+            with reporting(odd_log, [report]) as reporter:
+                for value in (param.least, param.most or 2**63 - 1):
+                    reporter.frame(report.name, **{param.name: value})
+                for value in (param.least - 1, *([param.most + 1] if param.most else [])):
+                    with pytest.raises(UsageError, match=f"{param.name} is {value}, but must be"):
+                        reporter.frame(report.name, **{param.name: value})
 
 
 def needed(report):

@@ -141,5 +141,5 @@ def test_an_explanation_says_what_the_header_says():
     assert said.false_alarms == "none: no legal log can fail it"
     assert (said.title, said.why, said.cites) == (check.title, check.why, check.cites)
     said = explain(CHECKS["impossible_repeats_stratified"])
-    assert ("tolerance", "DOUBLE", "0.002") in said.params
+    assert ("tolerance", "DOUBLE", "0.002", "at least 0") in said.params
     assert "config.sampling = stratified" in said.requires

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from small_replay import KEYS, answer, fill, note
+
+from rlaudit.errors import UsageError
 
 
 def add_episodes(log, run_id, returns, **columns):
@@ -35,7 +38,8 @@ def test_learning_curve(tiny_log):
     assert note(tiny_log, "learning_curve", phase="evl") == (
         "no finished episode has that phase (with phase = evl)"
     )
-    assert len(answer(tiny_log, "learning_curve", block=0)) == 6
+    with pytest.raises(UsageError, match="block is 0, but must be at least 1"):
+        answer(tiny_log, "learning_curve", block=0)
 
 
 def test_return_by_step(tiny_log):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 
 import duckdb
 import pytest
@@ -64,6 +65,31 @@ def test_a_header_is_read_as_data(tmp_path):
     assert (found.cites, found.lines["empty"]) == ("nobody", 6)
 
 
+def test_a_number_may_have_bounds(tmp_path):
+    keys = (
+        "-- params: spans BIGINT = 20 from 1 to 1000, top BIGINT from 0,\n"
+        "--     share DOUBLE = 1e-3 to 0.5, phase VARCHAR = 'x from 1 to 2',\n"
+        "--     most BIGINT = NULL from 5\n"
+    )
+    found = report(tmp_path, keys).params
+    assert found == (
+        Param("spans", "BIGINT", 20, least=1, most=1000),
+        Param("top", "BIGINT", None, required=True, least=0),
+        Param("share", "DOUBLE", 0.001, most=0.5),
+        Param("phase", "VARCHAR", "x from 1 to 2"),
+        Param("most", "BIGINT", None, least=5),
+    )
+    bounds = ["from 1 to 1000", "at least 0", "at most 0.5", "", "at least 5"]
+    assert [param.bounds for param in found] == bounds
+    spans, _, share, phase, most = found
+    assert [spans.allows(value) for value in (0, 1, 1000, 1001)] == [False, True, True, False]
+    assert [share.allows(value) for value in (-9.0, 0.5, 0.51, math.nan, math.inf)] == [
+        True, True, False, False, False
+    ]  # fmt: skip
+    assert phase.allows("x")
+    assert most.allows(None)
+
+
 @pytest.mark.parametrize(
     ("keys", "sql", "message", "hint"),
     [
@@ -72,6 +98,34 @@ def test_a_header_is_read_as_data(tmp_path):
         ("-- params: a WORD = 1\n", "SELECT 1", "4: parameter 'a' has the type WORD", ""),
         ("-- params: a BIGINT = x\n", "SELECT 1", "4: 'x', the default of 'a', is no BIGINT", ""),
         ("-- params: a\n", "SELECT 1", "4: params has 'a'", "write name TYPE = default"),
+        (
+            "-- params: a BIGINT = 1 form 2\n",
+            "SELECT 1",
+            "4: '1 form 2', the default of 'a', is no BIGINT",
+            "",
+        ),
+        (
+            "-- params: a BIGINT = 1 from x\n",
+            "SELECT 1",
+            "4: 'x', the least value of 'a', is no",
+            "",
+        ),
+        ("-- params: a BIGINT = 1 from NULL\n", "SELECT 1", "4: 'NULL', the least value of", ""),
+        ("-- params: a DOUBLE = 1 to x\n", "SELECT 1", "4: 'x', the most value of 'a', is no", ""),
+        (
+            "-- params: a BIGINT = 0 from 1\n",
+            "SELECT 1",
+            "4: 0, the default of 'a', is not at le",
+            "",
+        ),
+        (
+            "-- params: a BIGINT = 5 to 4\n",
+            "SELECT 1",
+            "4: 5, the default of 'a', is not at most",
+            "",
+        ),
+        ("-- params: a BIGINT from 2 to 1\n", "SELECT 1", "4: no value of 'a' is from 2 to 1", ""),
+        ("-- params: a VARCHAR = 'x' from 1\n", "SELECT 1", "4: 'a' has bounds and is VARCHAR", ""),
         ("-- reads: x\n", "SELECT 1", "4: key 'reads' stands on line 3 already", "keep one"),
         ("", "SELECT getvariable('a')", "5: reads the parameter 'a'", "add '-- params: a"),
         ("", "\nFROM shared.draws", "6: reads shared.draws, which needs does not state", "add it"),

@@ -7,7 +7,7 @@
 -- needs: run_settings, batch_repeats
 -- requires: config.sampling = independent, samples.transition_id, samples.batch_index,
 --     samples.priority, updates.batch_size, updates.priority_total
--- params: alpha DOUBLE = 6.7e-4
+-- params: alpha DOUBLE = 6.7e-4 from 0 to 1
 -- diagnosis: run {run_id} drew a transition again within its batch {observed} times, where its
 --     priorities predict {expected} for {draws} draws; a sound sampler gets there with a chance of
 --     at most {chance}

@@ -7,7 +7,7 @@
 -- needs: run_settings, batch_repeats
 -- requires: config.sampling = stratified, samples.transition_id, samples.batch_index,
 --     samples.priority, updates.batch_size, updates.priority_total
--- params: tolerance DOUBLE = 0.002
+-- params: tolerance DOUBLE = 0.002 from 0
 -- diagnosis: transition {transition_id} stands {draws} times in the batch of update {update_id} of
 --     run {run_id}, at positions {first_position} to {last_position}; that takes more than {needed}
 --     strata of priority mass, and it has {expected_draws}

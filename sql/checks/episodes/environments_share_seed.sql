@@ -5,7 +5,7 @@
 -- grain: run_id, evidence
 -- groups: runs
 -- requires: episodes.env_index
--- params: alpha DOUBLE = 6.7e-4
+-- params: alpha DOUBLE = 6.7e-4 from 0 to 1
 -- diagnosis: environments {first_env} and {second_env} of run {run_id} play the same games:
 --     {shared} of {games} have the same {evidence}, where chance gives {expected}; vector
 --     environments need a seed each

@@ -6,8 +6,8 @@
 -- groups: episodes
 -- needs: run_settings
 -- requires: episodes.first_obs_hash, episodes.observation_hash, episodes.action_hash
--- params: most_starts BIGINT = 31, shortest BIGINT = 8, least_games BIGINT = 10,
---     opening BIGINT = 200
+-- params: most_starts BIGINT = 31 from 0, shortest BIGINT = 8 from 0,
+--     least_games BIGINT = 10 from 2, opening BIGINT = 200 from 0
 -- diagnosis: {games} training episodes of run {run_id} (ids {first_episode_id} to {last_episode_id},
 --     {length} steps each) are the same game under {seeds} seeds: {why_impossible}
 -- why: a replay that holds one game many times, or an environment that plays one game over and

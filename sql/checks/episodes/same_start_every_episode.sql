@@ -5,7 +5,7 @@
 -- grain: run_id, evidence
 -- groups: runs
 -- requires: episodes.env_index
--- params: alpha DOUBLE = 6.7e-4
+-- params: alpha DOUBLE = 6.7e-4 from 0 to 1
 -- diagnosis: environment {env_index} of run {run_id} began {repeats} of its {games} training
 --     episodes with the same {evidence} as an earlier one{comparison}; it is reset with one seed
 --     again and again

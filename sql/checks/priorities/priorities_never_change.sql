@@ -6,7 +6,7 @@
 -- groups: runs
 -- needs: run_settings, sampled_batches
 -- requires: config.prioritized = true, samples.priority
--- params: least_redraws BIGINT = 100
+-- params: least_redraws BIGINT = 100 from 1
 -- diagnosis: all {draws} draws show priority {priority}, {redraws} of them of transitions that had
 --     been drawn before: {cause}
 -- why: the run calls itself prioritized and draws uniformly; comparisons that credit priorities

@@ -4,7 +4,7 @@
 -- reads: raw.segments
 -- grain: run_id, segment_id
 -- groups: segments
--- params: clock_seconds DOUBLE = 60.0
+-- params: clock_seconds DOUBLE = 60.0 from 0
 -- diagnosis: process {pid} on {host} took up run {run_id} at {started_at}, and process
 --     {previous_pid} on {previous_host} was at work on it until {previous_end} at least
 -- why: two processes that train the same run write two continuations of it under the same ids.

@@ -8,7 +8,7 @@
 -- requires: config.sampling = independent, samples.priority, samples.priority_new, samples.slot,
 --     transitions.priority, transitions.slot, updates.priority_total, updates.last_transition_id,
 --     updates.buffer_size, updates.batch_size
--- params: alpha DOUBLE = 6.7e-4
+-- params: alpha DOUBLE = 6.7e-4 from 0 to 1
 -- diagnosis: the config of run {run_id} says independent draws, but the draws from the lower
 --     {split} quarters of the ring vary {ratio} times as much as independent ones over {batches}
 --     batches (strata: {ratio_stratified}): the draws are stratified

@@ -7,7 +7,7 @@
 -- needs: expected_draws
 -- requires: samples.priority, samples.priority_new, transitions.priority, transitions.slot,
 --     updates.priority_total, updates.last_transition_id, updates.buffer_size, updates.batch_size
--- params: alpha DOUBLE = 6.7e-4
+-- params: alpha DOUBLE = 6.7e-4 from 0 to 1
 -- diagnosis: slot {slot}, at the edge of the ring, was drawn {observed} times in run {run_id},
 --     where the priorities in it predict {expected}; a sound sampler is as far off with a chance of
 --     at most {chance}

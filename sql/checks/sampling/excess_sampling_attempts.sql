@@ -5,7 +5,7 @@
 -- grain: run_id, update_id
 -- groups: updates = updates
 -- requires: updates.sampling_attempts, updates.batch_size
--- params: most_per_draw BIGINT = 4
+-- params: most_per_draw BIGINT = 4 from 1
 -- incremental: update_id
 -- diagnosis: update {update_id} of run {run_id} took {sampling_attempts} attempts to draw a batch
 --     of {batch_size}; {found} updates of the run took more than {most_per_draw} for each draw, or

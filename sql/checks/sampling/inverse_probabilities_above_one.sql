@@ -6,7 +6,7 @@
 -- groups: runs
 -- needs: draw_groups
 -- requires: samples.priority, updates.priority_total, updates.buffer_size
--- params: alpha DOUBLE = 6.7e-4
+-- params: alpha DOUBLE = 6.7e-4 from 0 to 1
 -- diagnosis: over {draws} draws of run {run_id} the mean of 1 / (N p), with p = priority / total
 --     and larger values counted as 5, is {mean}, where a sampler that draws in proportion to the
 --     priorities has at most 1; it gets there with a chance of at most {chance}

@@ -7,7 +7,7 @@
 -- needs: priority_ledger
 -- requires: samples.priority, samples.priority_new, transitions.priority, updates.priority_total,
 --     updates.last_transition_id, updates.buffer_size, updates.batch_size
--- params: tolerance DOUBLE = 0.002
+-- params: tolerance DOUBLE = 0.002 from 0
 -- diagnosis: before update {update_id} of run {run_id} the tree's total is {priority_total}, but
 --     the insertions, write-backs and evictions logged until then leave {ledger}: {cause} (in
 --     {found} updates the two differ)

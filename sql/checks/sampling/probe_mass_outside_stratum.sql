@@ -6,7 +6,7 @@
 -- groups: updates = updates
 -- needs: run_settings
 -- requires: updates.probe_mass, updates.priority_total
--- params: tolerance DOUBLE = 1e-6
+-- params: tolerance DOUBLE = 1e-6 from 0
 -- incremental: update_id
 -- diagnosis: for position {probe_batch_index} of update {update_id} of run {run_id} the mass
 --     {probe_mass} was drawn, which {where} ({found} such updates)

@@ -7,7 +7,7 @@
 -- needs: redraws
 -- requires: samples.priority_new, updates.priority_total, updates.last_transition_id,
 --     updates.buffer_size, updates.batch_size
--- params: alpha DOUBLE = 6.7e-4
+-- params: alpha DOUBLE = 6.7e-4 from 0 to 1
 -- diagnosis: transitions of run {run_id} to which priorities from {low} to {high} were written had
 --     {observed} draws at their next replay within 200 updates, where {expected} are due; a sound
 --     sampler is as far off with a chance of at most {chance}

@@ -8,7 +8,7 @@
 -- requires: config.sampling = stratified, samples.priority, samples.priority_new, samples.slot,
 --     samples.batch_index, transitions.priority, transitions.slot, updates.priority_total,
 --     updates.last_transition_id, updates.buffer_size, updates.batch_size
--- params: alpha DOUBLE = 6.7e-4
+-- params: alpha DOUBLE = 6.7e-4 from 0 to 1
 -- diagnosis: run {run_id} drew {excess} transitions more from the lower {split} quarters of the
 --     ring than the priority mass there predicts, over {batches} batches, where stratified draws
 --     vary by {deviation}; a sound sampler is as far off with a chance of at most {chance}

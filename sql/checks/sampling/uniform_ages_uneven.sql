@@ -7,7 +7,7 @@
 -- needs: uniform_unevenness
 -- requires: config.sampling = uniform, samples.transition_id, updates.buffer_size,
 --     updates.last_transition_id
--- params: alpha DOUBLE = 6.7e-4
+-- params: alpha DOUBLE = 6.7e-4 from 0 to 1
 -- diagnosis: the {draws} uniform draws of run {run_id} fall unevenly on new and old transitions: of
 --     seventeen equal parts of the buffer, newest first, part {worst} has {observed} where
 --     {expected} are expected, and chi-square is {chi_square} on 16 degrees of freedom (chance

@@ -7,7 +7,7 @@
 -- needs: uniform_bins
 -- requires: config.sampling = uniform, samples.slot, samples.transition_id, updates.buffer_size,
 --     updates.last_transition_id
--- params: alpha DOUBLE = 6.7e-4
+-- params: alpha DOUBLE = 6.7e-4 from 0 to 1
 -- diagnosis: the {place} was drawn {observed} times in run {run_id}, where uniform draws predict
 --     {expected} of {draws}; a sound sampler is as far off with a chance of at most {chance}
 -- why: bounds that are off by one leave out one transition at a time, and read a slot that is not

@@ -7,7 +7,7 @@
 -- needs: sampled_batches
 -- requires: config.importance_sampling = true, samples.weight, samples.priority,
 --     samples.priority_new
--- params: least_median DOUBLE = 1e-4
+-- params: least_median DOUBLE = 1e-4 from 0 to 1
 -- diagnosis: the {transitions} transitions that were drawn have a median weight of {median_first}
 --     at their first draw and a mean weight of {mean_later} after it: their insert priority is
 --     {first_priority} on average, {ratio} times the largest that was ever written back

@@ -6,7 +6,7 @@
 -- groups: runs
 -- needs: episode_ledger, ending_windows
 -- requires: transitions.next_obs_hash, episodes.first_obs_hash
--- params: alpha DOUBLE = 6.7e-4
+-- params: alpha DOUBLE = 6.7e-4 from 0 to 1
 -- diagnosis: in run {run_id}, {matches} of {ends} episodes that ended without termination
 --     bootstrap from the observation that the next episode begins with (episode {example_id} is
 --     the first), where chance explains {expected}; the environment was reset before its last

@@ -7,7 +7,7 @@
 -- needs: episode_ledger, ending_windows
 -- requires: transitions.next_obs_hash, transitions.obs_hash, transitions.reward_raw,
 --     transitions.episode_step
--- params: alpha DOUBLE = 6.7e-4
+-- params: alpha DOUBLE = 6.7e-4 from 0 to 1
 -- diagnosis: in run {run_id}, {matches} episodes begin at the observation that the one before
 --     them ended with (episode {example_id} is the first) and all their first rewards are 0,
 --     where {share} of the next three steps' rewards are not; the step in which the environment

@@ -6,7 +6,7 @@
 -- groups: runs
 -- needs: window_settings
 -- requires: config.max_episode_steps, episodes.length, episodes.terminated
--- params: alpha DOUBLE = 6.7e-4
+-- params: alpha DOUBLE = 6.7e-4 from 0 to 1
 -- diagnosis: {at_limit} episodes of run {run_id} terminate exactly at the limit of
 --     {max_episode_steps} steps (episode {example_id} is the first), {before} in the nine steps
 --     before it, and not one episode is truncated; the limit is taken for an end of the game
