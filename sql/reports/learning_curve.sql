@@ -1,9 +1,10 @@
 -- name: learning_curve
--- title: Returns and lengths of each 100 episodes, one after the other
+-- title: Returns and lengths of successive blocks of episodes
 -- question: does the agent learn, and is it still learning?
 -- reading: a mean that rises and a least return that stays is learning with bad luck now and then. A
 --     length that rises without the return is an agent that waits. Returns are raw, not clipped.
---     without_return counts the episodes whose return is missing or not finite.
+--     without_return counts the episodes whose return is missing or not finite. A short run has more
+--     rows with -p block=10.
 -- empty: no finished episode has that phase
 -- reads: episodes
 -- params: block BIGINT = 100 from 1, phase VARCHAR = 'train'

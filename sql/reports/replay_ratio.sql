@@ -3,7 +3,9 @@
 -- question: how much is really learned from each step?
 -- reading: updates_a_step should be what the settings ask for, 1 / update_period; NULL where they do not
 --     say. Fewer are updates that were skipped. draws_a_transition is how often a stored transition is
---     replayed on average: 8 for a batch of 32 at an update every four steps.
+--     replayed on average: 8 for a batch of 32 at an update every four steps. Rows begin with the first
+--     update. stored counts the transitions since the row before, and is NULL in the first one, whose
+--     draws are mostly of transitions that were stored before learning started.
 -- reads: updates
 -- also_reads: samples, runs
 -- needs: update_spans, run_settings

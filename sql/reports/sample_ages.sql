@@ -1,10 +1,11 @@
 -- name: sample_ages
--- title: How old the replayed transitions were, in tenths of the buffer
+-- title: How old the replayed transitions were, in tenths of what the buffer held
 -- question: does the agent learn from what is new, or from what is old?
--- reading: uniform replay gives each tenth a share of 0.1. Prioritized replay favours the new ones, which
+-- reading: an age is the number of transitions that were stored after the one that is drawn, and a tenth
+--     one of the transitions that the buffer held at that draw, full or not; tenth 1 is the newest.
+--     Uniform replay gives each tenth a share of 0.1. Prioritized replay favours the new ones, which
 --     enter with the largest priority, while a share far above that, or a last tenth with nothing,
---     says that the old ones are out of reach. Tenth 1 is the newest. A tenth of NULL is draws that
---     were not in the buffer.
+--     says that the old ones are out of reach. A tenth of NULL is draws of what was not in the buffer.
 -- reads: samples, updates
 -- needs: update_spans
 -- requires: updates.buffer_size, updates.last_transition_id

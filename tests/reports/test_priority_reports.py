@@ -146,15 +146,39 @@ def test_noise_draws(tiny_log):
         noise_select=None,
     )
     tiny_log.add("updates", run_id="r2", update_id=1)
+    assert answer(tiny_log, "noise_draws") == [("r1", 7, 3, 2, 3, 0, 1, None, None, None)]
+    assert note_of_plain(tiny_log) == "no update and no transition names a noise draw"
+
+
+def test_noise_draws_while_acting_stand_in_the_span_in_which_they_acted_first(tiny_log):
+    """Updates at the steps 11 and 30: spans of one step, and nothing learned in between.
+
+    Draw 9 acts from step 9 to step 11, draw 2 is the online one of the first update, draw 7 acts
+    after the last one. An action without a draw or a step says nothing.
+    """
     tiny_log.add(
-        "episodes",
+        "updates",
         run_id="r1",
-        phase=["train", None, "eval", "train"],
-        length=[10, 10, 50, 99],
-        noise_draws=[5, 10, 0, None],
+        update_id=[1, 2],
+        env_step=[11, 30],
+        noise_online=[2, 5],
+        noise_target=[3, 6],
+        noise_select=[4, 6],
     )
-    assert answer(tiny_log, "noise_draws") == [("r1", 7, 3, 2, 3, 0, 1, 0.75)]
-    assert note_of_plain(tiny_log) == "no update names a noise draw"
+    tiny_log.add(
+        "transitions",
+        run_id="r1",
+        transition_id=list(range(8)),
+        env_step=[8, 9, 11, 15, 16, 31, 32, None],
+        noise_draw=[8, 9, 9, 2, 6, 7, None, 10],
+    )
+    assert answer(tiny_log, "noise_draws") == [
+        ("r1", 10, 0, 0, 0, 0, 0, 2, 2, 0),
+        ("r1", 11, 1, 1, 1, 1, 0, 1, 0, 0),
+        ("r1", 15, 0, 0, 0, 0, 0, 1, 1, 1),
+        ("r1", 16, 0, 0, 0, 0, 0, 1, 1, 1),
+        ("r1", 30, 1, 1, 1, 1, 1, 1, 1, 0),
+    ]
 
 
 def note_of_plain(log):
