@@ -9,7 +9,7 @@ import typer
 
 from rlaudit.cli.audit import Ignore, Run, Select, Sources, run_audit, say_what_is_missing
 from rlaudit.cli.group import group
-from rlaudit.cli.output import Checks, Wait, note
+from rlaudit.cli.output import Checks, Wait, note, refuse_unwritable
 from rlaudit.errors import EXIT_FAILED
 
 
@@ -18,7 +18,8 @@ def write(
     *,
     # Called baseline so that the file which a pyproject.toml names for the audit is the default.
     baseline: Annotated[
-        Path, typer.Option("--output", metavar="FILE", help="File to write.")
+        Path,
+        typer.Option("--output", metavar="FILE", help="File to write.", callback=refuse_unwritable),
     ] = Path("rlaudit-baseline.json"),
     run: Run = None,
     select: Select = None,

@@ -16,6 +16,7 @@ from rlaudit.cli.output import (
     destination,
     narrate,
     note,
+    refuse_unwritable,
     write_bytes,
 )
 
@@ -56,6 +57,7 @@ def evaluate(
         typer.Option(
             metavar="FILE",
             help="Film the first games, a minute of play at most: .mp4 or .gif.",
+            callback=refuse_unwritable,
         ),
     ] = None,
     log: Annotated[

@@ -78,6 +78,22 @@ Format = Annotated[
         envvar="RLAUDIT_FORMAT",
     ),
 ]
+
+
+def refuse_unwritable(output: Path | None) -> Path | None:
+    """Return ``output``, for which a file was made beside it and deleted again.
+
+    The callback of every option that names a result: work of minutes or hours is not begun when
+    its result has no place. Raises :class:`UsageError` if the file cannot be written.
+    """
+    if output is not None and not _is_special(output):
+        with _failures_named(output):
+            draft = _draft(output)
+            draft.touch()
+            draft.unlink()
+    return output
+
+
 Output = Annotated[
     Path | None,
     typer.Option(
@@ -85,6 +101,7 @@ Output = Annotated[
         "-o",
         metavar="FILE",
         help="Write to FILE and not to stdout; its suffix gives the format.",
+        callback=refuse_unwritable,
     ),
 ]
 
@@ -154,20 +171,43 @@ def write_bytes(output: Path, data: bytes) -> None:
 @contextlib.contextmanager
 def _replacing(output: Path) -> Iterator[Path]:
     """Give the path to write to, which takes the place of ``output`` in the end."""
-    special = output.exists() and not output.is_file()  # a pipe or a device
-    draft = output if special else output.with_name(f".{output.name}.{os.getpid()}.part")
+    special = _is_special(output)
+    draft = output if special else _draft(output)
     try:
-        yield draft
-        if not special:
-            draft.replace(output)
-    except OSError as error:
-        raise UsageError(
-            f"cannot write {output}: {error.strerror}", hint="choose another --output"
-        ) from error
+        with _failures_named(output):
+            yield draft
+            if not special:
+                draft.replace(output)
     finally:
         if not special:
             with contextlib.suppress(OSError):
                 draft.unlink()
+
+
+def _is_special(output: Path) -> bool:
+    """Say whether ``output`` is a pipe or a device, into which one writes straight."""
+    return output.exists() and not output.is_file() and not output.is_dir()
+
+
+def _draft(output: Path) -> Path:
+    if output.is_dir():
+        raise UsageError(f"cannot write {output}: it is a folder", hint="name a file in it")
+    if not output.parent.is_dir():
+        raise UsageError(
+            f"cannot write {output}: the folder {output.parent} does not exist",
+            hint="create the folder first",
+        )
+    return output.with_name(f".{output.name}.{os.getpid()}.part")
+
+
+@contextlib.contextmanager
+def _failures_named(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {output}: {error.strerror}", hint="choose another place"
+        ) from error
 
 
 def note(text: str) -> None:

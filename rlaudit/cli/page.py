@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rlaudit.cli.output import Wait, destination, narrate, note
+from rlaudit.cli.output import Wait, destination, narrate, note, refuse_unwritable
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED
 
 
@@ -15,7 +15,14 @@ def html(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="An rlaudit log.")],
     *,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The file to write.",
+            callback=refuse_unwritable,
+        ),
     ] = Path("report.html"),
     run: Annotated[
         list[str] | None,

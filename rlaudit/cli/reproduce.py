@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rlaudit.cli.options import require_train_extra
-from rlaudit.cli.output import Output, RowFormat, destination, note, row_format
+from rlaudit.cli.output import (
+    Output,
+    RowFormat,
+    destination,
+    note,
+    refuse_unwritable,
+    row_format,
+)
 from rlaudit.cli.plot import show_plot
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_INTERRUPTED, UsageError, did_you_mean
 
@@ -66,7 +73,11 @@ def reproduce(
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw its curves too, as FILE.png or FILE.svg."),
+        typer.Option(
+            metavar="FILE",
+            help="Draw its curves too, as FILE.png or FILE.svg.",
+            callback=refuse_unwritable,
+        ),
     ] = None,
     output: Output = None,
 ) -> None:

@@ -107,6 +107,8 @@ def train(
     if audit_every is not None and not log:
         raise UsageError("--audit-every reads the log, and --no-log writes none")
     extras = _Extras(checkpoint_every, audit_every, stop_on_error)
+    if log and not show_config:
+        _refuse_unwritable(db)
     if resume is not None:
         given = {"--name": name, "--run-id": run_id, "--no-log": not log}
         for option in (option for option, value in given.items() if value):
@@ -129,6 +131,13 @@ def train(
         typer.echo(_as_toml(resolved))
         return
     raise typer.Exit(_train(resolved, db if log else None, name, run_id, extras))
+
+
+def _refuse_unwritable(db: Path) -> None:
+    """Refuse a log that cannot be written before the imports of a training run, which take long."""
+    from rlaudit.store import refuse_unwritable
+
+    refuse_unwritable(db.absolute())
 
 
 def _is_usual(context: typer.Context, name: str) -> bool:

@@ -7,7 +7,12 @@ open through DuckDB: POSIX then drops the process's lock on it.
 
 from __future__ import annotations
 
-from rlaudit.store.connect import Patience, attach_for_reading, open_for_writing
+from rlaudit.store.connect import (
+    Patience,
+    attach_for_reading,
+    open_for_writing,
+    refuse_unwritable,
+)
 from rlaudit.store.failures import error_of
 from rlaudit.store.log import Log, open_for_reading
 from rlaudit.store.runs import (
@@ -36,6 +41,7 @@ __all__ = [
     "open_for_writing",
     "pid_alive",
     "refuse_if_running",
+    "refuse_unwritable",
     "run_state",
     "table_columns",
 ]

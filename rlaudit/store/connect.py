@@ -66,7 +66,7 @@ def open_for_writing(
     path = Path(path).absolute()
     patience = wait if isinstance(wait, Patience) else Patience(wait)
     layout = layout or schema.Layout(schema.create, schema.ensure)
-    _refuse_unwritable(path)
+    refuse_unwritable(path)
     try:
         if _is_absent_or_empty(path):
             _create(path, layout)
@@ -141,7 +141,12 @@ def _refuse_unreadable(path: Path) -> None:
         )
 
 
-def _refuse_unwritable(path: Path) -> None:
+def refuse_unwritable(path: Path) -> None:
+    """Refuse a path at which no log can be written, before anything is opened.
+
+    Raises :class:`DatabaseWriteError` if the file or its folder cannot be written, or the folder
+    is not there, and :class:`DatabaseError` for a folder.
+    """
     if path.is_dir():
         raise DatabaseError(f"{path} is a folder, not a database", hint="name a file in it")
     if not path.parent.is_dir():
