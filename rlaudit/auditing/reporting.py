@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
     from rlaudit.errors import Problem
-    from rlaudit.sqlfiles import ReportFile
+    from rlaudit.sqlfiles import ParamValue, ReportFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class Answer:
         applies: whether there is a run that it applies to.
         note: to which runs it does not apply, and why; "" if it applies to all.
         given: the parameters that were given, as text.
+        values: the value of each parameter of the report, given or not.
 
     """
 
@@ -51,6 +52,7 @@ class Answer:
     applies: bool
     note: str
     given: str
+    values: Mapping[str, ParamValue]
 
     @property
     def why_empty(self) -> str:
@@ -97,7 +99,7 @@ class Reporter:
                 self._shared.build_for(report)
                 rows = Rows(self._relation(report, judged.runs), limit)
                 texts = ", ".join(f"{key} = {values[key]}" for key in given or {})
-                yield Answer(report, rows, bool(judged.runs), judged.message, texts)
+                yield Answer(report, rows, bool(judged.runs), judged.message, texts, values)
             except duckdb.InterruptException:
                 raise  # Ctrl-C
             except duckdb.Error as error:

@@ -50,8 +50,14 @@ def list_reports(
         if fmt == "table":
             write_report_list(stream, found)
         else:
-            rows = ([str(getattr(report, c)) for c in _COLUMNS] for report in found)
-            write_rows(stream, _COLUMNS, rows, fmt)
+            rows = (
+                (
+                    *(str(getattr(report, column)) for column in _COLUMNS),
+                    ", ".join(param.name for param in report.params),
+                )
+                for report in found
+            )
+            write_rows(stream, (*_COLUMNS, "params"), rows, fmt)
     say_problems(problems)
     raise typer.Exit(EXIT_FAILED if problems else EXIT_CLEAN)
 

@@ -9,6 +9,7 @@ column a line.
 from __future__ import annotations
 
 import itertools
+import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from rlaudit.auditing import Answer
     from rlaudit.render.rows import RowFormat
-    from rlaudit.sqlfiles import ReportFile
+    from rlaudit.sqlfiles import ParamValue, ReportFile
 
 _GAP = 2
 _DIGITS = 4
@@ -37,17 +38,20 @@ _SHORT = 8
 
 
 def write_report_list(stream: TextIO, reports: Sequence[ReportFile]) -> None:
-    """Write name and title of each report."""
+    """Write name and title of each report, and the parameters that it has."""
     console = console_for(stream)
     width = max((len(report.name) for report in reports), default=0)
     for report in reports:
         before = f"{report.name:<{width}}  "
-        print_indented(console, f"{before}{report.title}", indent=0, hang=len(before))
+        params = "".join(f" -p {param.name}" for param in report.params)
+        title = f"{report.title};{params}" if params else report.title
+        print_indented(console, f"{before}{title}", indent=0, hang=len(before))
     print_line(console)
     print_line(
         console,
-        f"{count(len(reports), 'report')}; rlaudit report run NAME SOURCE answers one, "
-        "rlaudit report show NAME prints its SQL",
+        f"{count(len(reports), 'report')}; rlaudit report run NAME LOG answers one, with "
+        "-p NAME=VALUE for a parameter; rlaudit report show NAME prints its SQL, where the "
+        "parameters have their defaults and bounds",
     )
 
 
@@ -59,6 +63,8 @@ def write_answer(stream: TextIO, answer: Answer, fmt: RowFormat) -> None:
         return
     console = console_for(stream)
     print_line(console, report.title, "bold")
+    if set_by := [_option(name, value) for name, value in answer.values.items()]:
+        print_line(console, f"with {' '.join(set_by)}", "dim")
     found = list(rows)
     hidden: list[str] = []
     for run, columns, part in _parts(rows.columns, found):
@@ -72,6 +78,12 @@ def write_answer(stream: TextIO, answer: Answer, fmt: RowFormat) -> None:
     if found and report.reading:
         print_line(console)
         print_line(console, f"how to read it: {report.reading}", "dim")
+
+
+def _option(name: str, value: ParamValue) -> str:
+    """Return the option that sets a parameter to ``value``."""
+    text = str(value).lower() if isinstance(value, bool) or value is None else str(value)
+    return f"-p {name}={shlex.quote(text)}"
 
 
 def _parts(

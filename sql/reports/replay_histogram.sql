@@ -3,7 +3,7 @@
 -- question: how often is a transition replayed before it is overwritten?
 -- reads: samples, transitions, updates
 -- requires: updates.last_transition_id
--- params: bars BIGINT = 40 from 3
+-- params: bars BIGINT = 12 from 3
 -- reading: draws that favour nothing give a bump around the replay ratio times the batch size; a long
 --     tail is what priorities add, and a tall bar at 0 is data that was never learned from.
 

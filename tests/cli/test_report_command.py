@@ -46,10 +46,12 @@ def test_the_reports_are_listed_with_those_of_a_folder(capsys, mine):
     assert (code, err) == (0, "")
     names = [line.split()[0] for line in out.splitlines() if line]
     assert {"longest", "return_curves", "runs"} <= set(names)
-    assert "The longest episodes" in out
+    assert "The longest episodes; -p least\n" in out
+    assert "The runs of a log: what each is, and how many episodes of each phase it has\n" in out
     code, out, err = run(capsys, "list", "--reports", mine, "--format", "json")
     (found,) = [row for row in json.loads(out) if row["name"] == "longest"]
     assert found["path"] == str(mine / "longest.sql")
+    assert found["params"] == "least"
 
 
 def test_a_file_with_a_mistake_is_told_and_the_others_listed(capsys, mine):
@@ -78,6 +80,29 @@ def test_a_report_is_run_in_each_format(capsys, log, mine, tmp_path):
     assert (code, out, err) == (0, "", "")
     text = "run_id,episode_id,length\r\nr1,2,12345\r\nr1,3,30\r\n"
     assert (tmp_path / "x.csv").read_bytes().decode() == text
+
+
+def test_a_table_says_with_which_parameters_it_was_made(capsys, log, mine):
+    code, out, err = run(capsys, "run", "longest", log, "--reports", mine, "-p", "least=30")
+    assert (code, err) == (0, "")
+    assert out.startswith("The longest episodes\nwith -p least=30\n\nrun r1\n")
+    _, out, _ = run(capsys, "run", "learning_curve", log, "-p", "block=2")
+    assert out.splitlines()[:2] == [
+        "Returns and lengths of successive blocks of episodes",
+        "with -p block=2 -p phase=train",
+    ]
+    assert "A short run has more rows with -p block=10." in out
+    _, out, _ = run(capsys, "run", "run_settings", log)
+    assert "with" not in out
+
+
+def test_a_value_outside_the_bounds_is_refused_by_name(capsys, log):
+    asked = ("run", "draws_over_time", log, "-p")
+    said = "error: parameter spans is {}, but must be from 1 to 1000000 (without it, it is 48)\n"
+    assert run(capsys, *asked, "spans=-4") == (2, "", said.format(-4))
+    assert run(capsys, *asked, "spans=1000000000") == (2, "", said.format(1000000000))
+    _, out, _ = run(capsys, "show", "draws_over_time")
+    assert "spans BIGINT = 48 from 1 to 1000000\n" in out
 
 
 def test_only_the_runs_that_are_named_are_shown(capsys, log, mine):

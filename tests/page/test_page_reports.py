@@ -130,6 +130,22 @@ def test_a_histogram_does_without_the_capacity_and_leaves_out_unknown_transition
     ]
 
 
+def test_a_histogram_has_by_default_as_many_bars_as_a_terminal_shows(tiny_log):
+    """Transition t of 300 was drawn t times: bar 0, ten of 30 counts each, none for the rest."""
+    tiny_log.add_run()
+    tiny_log.con.execute(
+        "INSERT INTO raw.transitions (run_id, transition_id) SELECT 'r1', t FROM range(300) AS r(t)"
+    )
+    tiny_log.add("updates", run_id="r1", update_id=0, last_transition_id=299, capacity=1000)
+    tiny_log.con.execute(
+        "INSERT INTO raw.samples (run_id, update_id, transition_id) "
+        "SELECT 'r1', 0, t FROM range(300) AS r(t), range(r.t)"
+    )
+    found = column(rows(tiny_log, "replay_histogram"), "replays_from", "replays_to", "transitions")
+    bars = [(30 * bar + 1, 30 * bar + 30, 30) for bar in range(9)]
+    assert found == [(0, 0, 1), *bars, (271, 300, 29)]
+
+
 def test_draws_over_time_have_quantiles_of_each_span(drawn):
     first, second = rows(drawn, "draws_over_time", spans=2)
     assert (first["from_step"], first["to_step"], first["updates"], first["draws"]) == (1, 2, 2, 4)

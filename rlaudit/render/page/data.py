@@ -144,8 +144,12 @@ def _settings(reporter: Reporter) -> dict[str, dict[str, Any]]:
 
 def _replay(reporter: Reporter, drawn: Sequence[str]) -> dict[str, Replay]:
     heat_map, histogram, spans = (
-        _by_run(_rows(reporter, name))
-        for name in ("priority_heat_map", "replay_histogram", "draws_over_time")
+        _by_run(_rows(reporter, name, **params))
+        for name, params in (
+            ("priority_heat_map", {}),
+            ("replay_histogram", {"bars": 40}),
+            ("draws_over_time", {}),
+        )
     )
     return {
         run: Replay(heat_map.get(run, ()), histogram.get(run, ()), spans.get(run, ()))
@@ -153,8 +157,8 @@ def _replay(reporter: Reporter, drawn: Sequence[str]) -> dict[str, Replay]:
     }
 
 
-def _rows(reporter: Reporter, name: str) -> list[Row]:
-    with reporter.answer(name) as answer:
+def _rows(reporter: Reporter, name: str, **params: int) -> list[Row]:
+    with reporter.answer(name, params) as answer:
         return [dict(zip(answer.rows.columns, row, strict=True)) for row in answer.rows]
 
 
