@@ -6,38 +6,13 @@ import asyncio
 import contextlib
 import socket
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
+from terminal import DEADLINE
+from watched_logs import add_run
 
 from rlaudit.render.dashboard.app import Dashboard
-
-BEGAN = datetime(2026, 11, 1)  # noqa: DTZ001 - UTC without a zone, as in the log
-DEADLINE = 180.0
-
-
-def add_run(rows, run_id, *, minutes=0, returns=()):
-    at = BEGAN + timedelta(minutes=minutes)
-    rows.add_run(run_id, config={"steps": 1000}, started_at=at)
-    rows.add(
-        "segments",
-        run_id=run_id,
-        segment_id=f"s-{run_id}",
-        state="finished",
-        end_step=10 * len(returns),
-        **dict.fromkeys(("started_at", "heartbeat_at", "ended_at"), at),
-    )
-    for number, value in enumerate(returns):
-        rows.add(
-            "episodes",
-            run_id=run_id,
-            segment_id=f"s-{run_id}",
-            episode_id=number,
-            phase="train",
-            end_step=10 * (number + 1),
-            length=10,
-            return_raw=value,
-        )
 
 
 def screen(app):

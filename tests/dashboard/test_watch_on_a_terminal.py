@@ -6,15 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import datetime
 
 import pytest
 from terminal import ALTERNATE_SCREEN, CURSOR, DEADLINE, rlaudit
+from watched_logs import add_run
 
 from rlaudit.cli import dashboard, main
 from rlaudit.render import extras
-
-BEGAN = datetime(2026, 11, 1)  # noqa: DTZ001 - UTC without a zone, as in the log
 
 CRASH = """
 import sys
@@ -31,27 +29,7 @@ sys.exit(main(["watch", sys.argv[1], "--no-audit"]))
 def log(log_file):
     path, writing = log_file
     with writing() as rows:
-        rows.add_run("sarah", config={"steps": 400})
-        rows.add(
-            "segments",
-            run_id="sarah",
-            segment_id="s1",
-            state="finished",
-            end_step=400,
-            started_at=BEGAN,
-            heartbeat_at=BEGAN,
-            ended_at=BEGAN,
-        )
-        rows.add(
-            "episodes",
-            run_id="sarah",
-            segment_id="s1",
-            episode_id=list(range(20)),
-            phase="train",
-            end_step=list(range(20, 401, 20)),
-            length=20,
-            return_raw=[float(i) for i in range(20)],
-        )
+        add_run(rows, "sarah", returns=[float(i) for i in range(20)], length=20, steps=400)
     return path
 
 
