@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,10 +16,15 @@ from rlaudit.sqlfiles import parameters_read
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
 
     from duckdb import DuckDBPyConnection, DuckDBPyRelation, Statement
 
 _ROWS_AT_ONCE = 10_000
+# The line of the SQL that DuckDB shows below a message, and a caret where it is wrong.
+_EXCERPT = re.compile(r"^LINE (?P<line>\d+):.*\n *\^", re.MULTILINE)
+# What DuckDB says of statements that would change a view, as all tables of a log are.
+_CHANGES_A_VIEW = re.compile(r"base table|is not an? table|modify view|of type View")
 
 
 class Rows:
@@ -64,17 +70,20 @@ def query(
     *,
     timeout: float = 60.0,
     limit: int = 1000,
+    file: Path | None = None,
 ) -> Iterator[Rows]:
     """Run ``sql`` and give the rows of its last statement, at most ``limit`` of them (0: all).
 
-    ``params`` are bound: ``sql`` reads each as ``$name`` or as ``getvariable('name')``.
+    ``params`` are bound: ``sql`` reads each as ``$name`` or as ``getvariable('name')``. ``file``
+    is where ``sql`` is from, for messages.
 
     External access is off and the configuration locked from then on; the log itself is attached
     read-only, so a script may define views and variables and can change nothing. ``timeout``
     seconds bound the running and the reading of rows together (0: no bound).
 
-    Raises :class:`QueryError` for SQL that DuckDB refuses and for a query that takes too long,
-    and :class:`UsageError` for a parameter that is missing or that ``sql`` does not read.
+    Raises :class:`QueryError` for SQL that DuckDB refuses, with the line that is wrong as its note
+    if that is known, and for a query that takes too long, and :class:`UsageError` for a parameter
+    that is missing or that ``sql`` does not read.
     """
     if timeout < 0 or limit < 0:
         raise UsageError("--timeout and --limit cannot be negative", hint="0 lifts the limit")
@@ -83,14 +92,16 @@ def query(
     if timer is not None:
         timer.daemon = True
         timer.start()
+    failing: Statement | None = None
     try:
         *before, last = con.extract_statements(sql) or _refuse_empty()
         given = dict(params or {})
         _refuse_mismatch(sql, (*before, last), given)
         for name, value in given.items():
             con.execute(f'SET VARIABLE "{name}" = ?', [value])
-        for statement in before:
-            con.execute(statement, _bound(statement, given))
+        for failing in before:
+            con.execute(failing, _bound(failing, given))
+        failing = last
         yield Rows(con.sql(last, params=_bound(last, given)), limit)
     except duckdb.InterruptException as error:
         raise QueryError(
@@ -98,7 +109,8 @@ def query(
             hint="--timeout SECONDS allows more, --timeout 0 any",
         ) from error
     except duckdb.Error as error:
-        raise QueryError(_message(error)) from error
+        bound = _bound(failing, given) if failing else {}
+        raise _refusal(_placed(con, error, sql, failing, bound), failing, file) from error
     finally:
         if timer is not None:
             timer.cancel()
@@ -112,14 +124,17 @@ def _bound(statement: Statement, given: Mapping[str, object]) -> dict[str, objec
 def _refuse_mismatch(sql: str, statements: Collection[Statement], given: Collection[str]) -> None:
     """Refuse a ``$name`` without a value, and a value that nothing reads: it may be misspelt."""
     marked = {name for statement in statements for name in statement.named_parameters}
+    variables = parameters_read(sql)  # in lower case: to DuckDB it is all one
+    read = marked | set(variables)
+    unused = [name for name in given if name not in marked and name.lower() not in variables]
     if missing := sorted(marked - set(given)):
         if missing[0].isdigit():
             raise UsageError("the query has a parameter without a name", hint="write $NAME")
-        hint = did_you_mean(missing[0], given) if given else f"give it one: {missing[0]}=VALUE"
+        hint = f"give it one: -p {missing[0]}=VALUE"
+        if unused:
+            hint += f"; the query does not read {unused[0]!r}"
         raise UsageError(f"the query's parameter ${missing[0]} has no value", hint=hint)
-    variables = parameters_read(sql)  # in lower case: to DuckDB it is all one
-    read = marked | set(variables)
-    if unused := [name for name in given if name not in marked and name.lower() not in variables]:
+    if unused:
         hint = did_you_mean(unused[0], read) if read else f"write ${unused[0]} where it belongs"
         raise UsageError(f"the query reads no parameter {unused[0]!r}", hint=hint)
 
@@ -137,9 +152,43 @@ def _refuse_empty() -> NoReturn:
     raise QueryError("the query is empty", hint="for example: SELECT * FROM runs")
 
 
-def _message(error: duckdb.Error) -> str:
-    """Return what is wrong and the nearest names that DuckDB offers, on one line."""
-    lines = [line.strip() for line in str(error).strip().splitlines()]
+def _placed(
+    con: DuckDBPyConnection,
+    error: duckdb.Error,
+    sql: str,
+    statement: Statement | None,
+    bound: dict[str, object],
+) -> duckdb.Error:
+    """Return ``error`` with the line of ``sql`` on which it is, where DuckDB can say so.
+
+    It knows no line for a relation, and a wrong one for a statement that others precede. So a
+    statement that could not be bound is bound again, as text behind as much white space as is
+    before it. Of what fails later the text is not the user's, and the line is left out.
+    """
+    if statement is None:
+        return error
+    start = sql.find(statement.query)
+    if isinstance(error, duckdb.BinderException | duckdb.CatalogException) and start >= 0:
+        before = re.sub(r"[^\n]", " ", sql[:start])
+        try:
+            con.execute(before + statement.query, bound)
+        except duckdb.Error as placed:
+            return placed
+    return type(error)(str(error).partition("\nLINE ")[0])
+
+
+def _refusal(error: duckdb.Error, statement: Statement | None, file: Path | None) -> QueryError:
+    """Return ``error`` with the nearest names that DuckDB offers, and the line as a note."""
+    text = str(error).strip()
+    lines = [line.strip() for line in text.splitlines()]
     offers = [line for line in lines[1:] if line.startswith(("Did you mean", "Candidate bindings"))]
-    where = [line.split(":")[0].lower() for line in lines if line.startswith("LINE ")]
-    return " ".join([first_line(error), *(f"(in {line})" for line in where), *offers])
+    excerpt = _EXCERPT.search(text)
+    message, hint = " ".join([first_line(error), *offers]), ""
+    if statement is not None and statement.type.name != "SELECT" and _CHANGES_A_VIEW.search(text):
+        message = f"{statement.type.name} would change the log, which is open for reading only"
+        hint = "a script can change a copy: CREATE TABLE mine AS FROM samples; ..."
+    place = f"{file}:{excerpt['line']}" if file and excerpt else str(file or "")
+    refusal = QueryError(f"{place}: {message}" if place else message, hint=hint)
+    if excerpt and not hint:
+        refusal.add_note(excerpt[0])
+    return refusal

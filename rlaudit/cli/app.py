@@ -1,7 +1,8 @@
 """The command ``rlaudit``: its subcommands, its exit codes, and the one place for errors.
 
 Exit codes: 0 clean or done, 1 findings, 2 the command could not do its job, 130 on Ctrl-C.
-Errors are one line on stderr, ``error: message (hint)``; ``--debug`` adds the traceback.
+Errors are one line on stderr, ``error: message (hint)``, with the line of a user's own SQL that is
+wrong below it; ``--debug`` adds the traceback.
 """
 
 from __future__ import annotations
@@ -170,7 +171,9 @@ def _error_line(error: Exception) -> str:
     line = " ".join(f"error: {message} ({hint})".split() if hint else f"error: {message}".split())
     from rlaudit.render.values import printable
 
-    return printable(line)
+    # A note is an excerpt of the user's own text, whose lines stand below each other.
+    notes = [part for note in getattr(error, "__notes__", ()) for part in note.splitlines()]
+    return "\n".join(map(printable, (line, *notes)))
 
 
 def _message_and_hint(error: Exception) -> tuple[str, str]:

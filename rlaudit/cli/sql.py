@@ -81,7 +81,7 @@ def sql(
     with _log_or_history(source, wait) as log:
         if log.incomplete:
             note(f"warning: incomplete: {log.incomplete}")
-        with run_query(log.con, text, given, timeout=timeout, limit=limit) as rows:
+        with run_query(log.con, text, given, timeout=timeout, limit=limit, file=file) as rows:
             with destination(output) as stream:
                 write_rows(stream, rows.columns, rows, fmt)
             if rows.shown < rows.total:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -99,10 +100,10 @@ def test_a_log_cannot_be_changed(log_file):
     ("sql", "message"),
     [
         ("SELECT foo FROM (SELECT 1 AS fop)", r'"foo" not found .*"fop"'),
-        ("SELECT 1\nFROM WHERE", r"syntax error at .*\(in line 2\)$"),
+        ("SELECT 1\nFROM WHERE", r"syntax error at or near \"WHERE\"\nLINE 2"),
         ("  -- nothing", "the query is empty"),
         ("SELECT 'x'::INTEGER", "Could not convert"),
-        ("SELECT 1 + 'x'", r"best candidate function .* casts\.$"),
+        ("SELECT 1 + 'x'", r"best candidate function .* casts\.\nLINE 1"),
         (
             "SELECT CASE WHEN i > 9_000_000 THEN error('late') END FROM range(9_100_000) t(i)",
             "late",
@@ -113,6 +114,57 @@ def test_what_duckdb_refuses_is_one_line(con, sql, message):
     with pytest.raises(QueryError, match=message) as caught:
         run(con, sql)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sql", "note"),
+    [
+        ("SELECT 1\nFROM WHERE", "LINE 2: FROM WHERE\n             ^"),
+        ("SELECT range,\n  foo\nFROM range(3)", "LINE 2:   foo\n          ^"),
+        ("SELECT 1;\n\nSELECT 2 AS bar; -- ;\nSELECT 'ä;' AS a,\n  foo;\n",
+         "LINE 5:   foo;\n          ^"),
+        ("SET VARIABLE x = 1;\nSELECT foo\nFROM range(3);\nSELECT 2",
+         "LINE 2: SELECT foo\n               ^"),
+        ("SELECT $x,\n  foo", "LINE 2:   foo\n          ^"),
+        ("FROM range(3);\nFROM nothing", "LINE 2: FROM nothing\n             ^"),
+    ],
+)  # fmt: skip
+def test_the_line_that_is_wrong_is_shown(con, tmp_path, sql, note):
+    given = {"x": 1} if "$x" in sql else {}
+    with pytest.raises(QueryError) as caught:
+        run(con, sql, params=given)
+    assert caught.value.__notes__ == [note]
+    with pytest.raises(QueryError) as caught:
+        run(con, sql, params=given, file=tmp_path / "q.sql")
+    line = note.split(":")[0].removeprefix("LINE ")
+    assert str(caught.value).startswith(f"{tmp_path / 'q.sql'}:{line}: ")
+
+
+def test_no_line_is_shown_of_text_that_the_user_did_not_write(con):
+    """DuckDB shows SELECT CAST('x' AS INTEGER), which it made of the query."""
+    with pytest.raises(QueryError, match=r"^q\.sql: Conversion Error") as caught:
+        run(con, "SELECT 1;\nSELECT 'x'::INTEGER", file=Path("q.sql"))
+    assert not hasattr(caught.value, "__notes__")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["DELETE FROM samples", "TRUNCATE raw.samples", "UPDATE runs SET name = 'x'",
+     "INSERT INTO raw.runs (run_id) VALUES ('x')", "DROP TABLE raw.runs",
+     "ALTER TABLE raw.runs ADD COLUMN x INTEGER", "SELECT 1; DELETE FROM runs; SELECT 2"],
+)  # fmt: skip
+def test_what_would_change_a_log_is_told_that_it_is_only_read(log_file, sql):
+    path, writing = log_file
+    with writing() as log:
+        log.add_run("r1")
+    said = r"^[A-Z]+ would change the log, which is open for reading only$"
+    with open_for_reading(path) as log, pytest.raises(QueryError, match=said):
+        run(log.con, sql)
+    with open_for_reading(path) as log:
+        script = "CREATE TABLE mine AS FROM runs; DELETE FROM mine; SELECT count(*) FROM mine"
+        assert run(log.con, script)[1] == [(0,)]
+    with open_for_reading(path) as log, pytest.raises(QueryError, match="smaples does not exist"):
+        run(log.con, "DELETE FROM smaples")
 
 
 @pytest.mark.parametrize(

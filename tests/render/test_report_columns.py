@@ -80,7 +80,7 @@ def written(columns, rows, tmp_path, stream=None, fmt="table"):
     header = "-- name: n\n-- title: What there is\n-- reads: runs\n-- reading: more is more.\n\n"
     report = parse_report(f"{header}SELECT 1", tmp_path / "n.sql")
     stream = stream or io.StringIO()
-    write_answer(stream, Answer(report, Found(columns, rows), True, "", ""), fmt)
+    write_answer(stream, Answer(report, Found(columns, rows), True, "", "", {}), fmt)
     return stream.getvalue()
 
 
