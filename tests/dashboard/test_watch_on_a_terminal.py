@@ -24,6 +24,18 @@ panes.PlotPane.render = broken
 sys.exit(main(["watch", sys.argv[1], "--no-audit"]))
 """
 
+EARLY = """
+import os, signal, sys
+from rlaudit.cli import main
+from rlaudit.render.dashboard.app import Dashboard
+compose = Dashboard.compose
+def interrupted(self):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return compose(self)
+Dashboard.compose = interrupted
+sys.exit(main(["watch", sys.argv[1], "--no-audit"]))
+"""
+
 
 @pytest.fixture
 def log(log_file):
@@ -64,6 +76,10 @@ def test_a_signal_ends_it_and_the_terminal_is_as_it_was(log, terminal, number):
     assert is_up(opened)
     os.kill(opened.process.pid, number)
     ends(opened, 130)
+
+
+def test_a_signal_that_comes_before_the_screen_is_up_ends_it(log, terminal):
+    ends(terminal([sys.executable, "-c", EARLY, str(log)]), 130)
 
 
 def test_a_bug_ends_it_on_one_line_and_the_terminal_is_as_it_was(log, terminal):

@@ -111,12 +111,16 @@ class Dashboard(App[None]):
 
     def interrupt_soon(self) -> None:
         """End as on Ctrl-C; may be called where a signal has interrupted anything."""
+        self.interrupted = True  # which on_mount heeds if nothing runs yet
         if self._loop_here is not None:
-            self._loop_here.call_soon_threadsafe(self.action_interrupt)
+            self._loop_here.call_soon_threadsafe(self.exit)
 
     def on_mount(self) -> None:
         """Begin to look."""
         self._loop_here = asyncio.get_running_loop()
+        if self.interrupted:
+            self.exit()
+            return
         self.query_one(RunTable).focus()
         self._show()
         self.run_worker(self._follow())
