@@ -13,7 +13,7 @@ from rlaudit.errors import EXIT_CLEAN, EXIT_INTERRUPTED, DatabaseLockedError, Us
 
 
 def watch(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="An rlaudit log.")],
+    source: Annotated[str, typer.Argument(metavar="LOG", help="An rlaudit log.")],
     *,
     run: Annotated[
         str | None,

@@ -23,7 +23,7 @@ def check_duplicates(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="SOURCE",
+            metavar="FILE",
             help="An rlaudit log. With --group-by: any DuckDB, Parquet, CSV or JSON-lines file, "
             "or a quoted glob of them.",
         ),

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
+from typer.core import TyperGroup
 
 from rlaudit.errors import EXIT_FAILED
 
@@ -17,9 +18,14 @@ if TYPE_CHECKING:
 HELP_OPTIONS = {"help_option_names": ["--help", "-h"]}
 
 
-def group(doc: str, commands: Mapping[str, Callable[..., Any]]) -> typer.Typer:
-    """Return the command that ``doc`` describes, with ``commands`` under it by name."""
-    app = typer.Typer(context_settings=HELP_OPTIONS, rich_markup_mode=None)
+def group(
+    doc: str, commands: Mapping[str, Callable[..., Any]], cls: type[TyperGroup] = TyperGroup
+) -> typer.Typer:
+    """Return the command that ``doc`` describes, with ``commands`` under it by name.
+
+    ``cls`` finds the one of them that is called.
+    """
+    app = typer.Typer(cls=cls, context_settings=HELP_OPTIONS, rich_markup_mode=None)
     app.callback(invoke_without_command=True, help=unwrapped(doc))(_alone)
     for name, command in commands.items():
         app.command(name, help=unwrapped(command.__doc__))(command)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args
 
 import typer
 
@@ -36,6 +36,19 @@ _SUFFIXES = {
     ".svg": "svg",
     ".png": "png",
 }
+
+
+def _spelt(params: list[str] | None) -> list[str] | None:
+    """Return what ``-p`` was given; refuse ``-param NAME=VALUE``, which is read as ``-p aram``."""
+    if params and "aram" in params:
+        raise UsageError("-param is read as -p aram", hint="write --param or -p, then NAME=VALUE")
+    return params
+
+
+def param_option(help_: str) -> Any:
+    """Return the option ``--param`` with the help ``help_``."""
+    return typer.Option("--param", "-p", metavar="NAME=VALUE", help=help_, callback=_spelt)
+
 
 Wait = Annotated[
     float,

@@ -12,7 +12,7 @@ from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED
 
 
 def html(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="An rlaudit log.")],
+    source: Annotated[str, typer.Argument(metavar="LOG", help="An rlaudit log.")],
     *,
     output: Annotated[
         Path,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from rlaudit.cli.group import group
 from rlaudit.cli.output import (
@@ -16,11 +19,12 @@ from rlaudit.cli.output import (
     Wait,
     destination,
     note,
+    param_option,
     row_format,
     say_problems,
 )
 from rlaudit.cli.page import html
-from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED
+from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, UsageError
 
 _COLUMNS = ("name", "title", "question", "path")
 
@@ -80,7 +84,7 @@ def show(
 def run(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name of a report.")],
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="An rlaudit log.")],
+    source: Annotated[str, typer.Argument(metavar="LOG", help="An rlaudit log.")],
     *,
     run: Annotated[
         list[str] | None,
@@ -88,12 +92,7 @@ def run(
     ] = None,
     param: Annotated[
         list[str] | None,
-        typer.Option(
-            "--param",
-            "-p",
-            metavar="NAME=VALUE",
-            help="Set a parameter of the report; may be repeated.",
-        ),
+        param_option("Set a parameter of the report; may be repeated."),
     ] = None,
     reports: _Reports = None,
     limit: Limit = None,
@@ -113,6 +112,11 @@ def run(
 
     fmt = row_format(context, format_, output)
     given = pairs(param or ())
+    if Path(name).is_file() and Path(source).name in _names():
+        raise UsageError(
+            f"{name} is a file and {source} a report, which comes first",
+            hint=f"rlaudit report run {source} {shlex.quote(name)}",
+        )
     report = find_report(name, reports)
     if limit is None:
         limit = 0 if output else 1000
@@ -133,7 +137,32 @@ def run(
         note(f"showing {answer.rows.shown:,} of {answer.rows.total:,} rows (--limit 0 shows all)")
 
 
+def _names() -> list[str]:
+    """Return the names of our own reports."""
+    from rlaudit.sqlfiles import sql_root
+
+    return [path.stem for path in (sql_root() / "reports").glob("*.sql")]
+
+
+class _Commands(TyperGroup):
+    """The commands under ``report``, which knows the name of a report where one is expected."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that is called.
+
+        Raises :class:`UsageError` if it is the name of a report, or nearly.
+        """
+        meant = get_close_matches(args[0], [*self.commands, *_names()], n=1) if args else []
+        if meant and meant[0] not in self.commands:
+            raise UsageError(
+                f"{args[0]!r} is no command of rlaudit report",
+                hint=f"rlaudit report run {shlex.join([*meant, *args[1:]])}",
+            )
+        return super().resolve_command(ctx, args)
+
+
 report = group(
     "Answer questions about a log by name.",
     {"list": list_reports, "show": show, "run": run, "html": html},
+    _Commands,
 )

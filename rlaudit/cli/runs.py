@@ -13,7 +13,7 @@ _COLUMNS = ("run_id", "name", "env_id", "state", "steps", "episodes", "mean_retu
 
 def runs(
     context: typer.Context,
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="An rlaudit log.")],
+    source: Annotated[str, typer.Argument(metavar="LOG", help="An rlaudit log.")],
     *,
     limit: Annotated[
         int, typer.Option(min=0, help="Most runs to list, the newest; 0 lists all.")

@@ -13,7 +13,7 @@ from rlaudit.errors import DatabaseLockedError
 
 
 def serve(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="An rlaudit log.")],
+    source: Annotated[str, typer.Argument(metavar="LOG", help="An rlaudit log.")],
     *,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="The port; 0 takes one that is free.")

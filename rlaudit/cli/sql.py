@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rlaudit.cli.output import Format, Limit, Output, Wait, destination, note, row_format
+from rlaudit.cli.output import (
+    Format,
+    Limit,
+    Output,
+    Wait,
+    destination,
+    note,
+    param_option,
+    row_format,
+)
 from rlaudit.errors import NotALogError, UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +32,7 @@ def sql(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="SOURCE", help="An rlaudit log, or a history of audits (audit --record)."
+            metavar="LOG", help="An rlaudit log, or a history of audits (audit --record)."
         ),
     ],
     query: Annotated[
@@ -41,12 +50,9 @@ def sql(
     ] = None,
     param: Annotated[
         list[str] | None,
-        typer.Option(
-            "--param",
-            "-p",
-            metavar="NAME=VALUE",
-            help="Bind a value that the query reads as $NAME or getvariable('NAME'); may be "
-            "repeated. Numbers and true or false are taken as such, '...' is always text.",
+        param_option(
+            "Bind a value that the query reads as $NAME or getvariable('NAME'); may be "
+            "repeated. Numbers and true or false are taken as such, '...' is always text."
         ),
     ] = None,
     limit: Limit = None,

@@ -146,6 +146,28 @@ def test_a_mistake_is_one_line_and_exit_2(capsys, log, mine, args, message):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["sample_ages", "LOG"], "no command of rlaudit report (rlaudit report run sample_ages LOG)"),
+        (["sample_age", "LOG", "-p", "a='b c'"], "(rlaudit report run sample_ages LOG -p 'a="),
+        (["lst"], "error: No such command 'lst'"),
+        (["run", "LOG", "sample_ages"],
+         "LOG is a file and sample_ages a report, which comes first (rlaudit report run sample_age"),
+        (["run", "replay_histogram", "LOG", "-param", "bars=3"],
+         "error: -param is read as -p aram (write --param or -p, then NAME=VALUE)"),
+        (["run", "LOG", "LOG"], "error: no report is called 'LOG'"),
+        (["run", "sample_ages"], "error: Missing argument 'LOG' (see rlaudit report run --help)"),
+    ],
+)  # fmt: skip
+def test_a_slip_is_told_with_the_command_that_was_meant(capsys, log, args, said):
+    code, out, err = run(capsys, *(log if arg == "LOG" else arg for arg in args))
+    assert (code, out) == (2, "")
+    missing = "Missing argument" in said
+    assert (said if missing else said.replace("LOG", log)) in err
+    assert err.count("\n") == 1
+
+
 def test_a_project_names_its_folder_of_reports(capsys, log, mine, monkeypatch):
     (mine.parent / "pyproject.toml").write_text('[tool.rlaudit]\nreports = ["mine"]\n')
     below = mine.parent / "below"

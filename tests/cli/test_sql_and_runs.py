@@ -117,6 +117,7 @@ def test_a_file_gets_all_rows(capsys, log, tmp_path):
         (["SELECT $step", "-p", "stpe=1"], "-p step=VALUE; the query does not read 'stpe')"),
         (["SELECT getvariable('step')", "-p", "stpe=1"], "(did you mean 'step'?)"),
         (["SELECT $n", "-p", "n=1", "-p", "x=1"], "error: the query reads no parameter 'x'"),
+        (["SELECT $x", "-param", "x=1"], "error: -param is read as -p aram (write --param or -p"),
         (["SELECT 1", "-p", "x"], "error: 'x' sets no parameter (write NAME=VALUE)"),
     ],
 )  # fmt: skip
