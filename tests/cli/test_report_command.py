@@ -149,11 +149,11 @@ def test_a_mistake_is_one_line_and_exit_2(capsys, log, mine, args, message):
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["sample_ages", "LOG"], "no command of rlaudit report (rlaudit report run sample_ages LOG)"),
+        (["sample_ages", "LOG"], "command of rlaudit report (rlaudit report run sample_ages LOG)"),
         (["sample_age", "LOG", "-p", "a='b c'"], "(rlaudit report run sample_ages LOG -p 'a="),
         (["lst"], "error: No such command 'lst'"),
         (["run", "LOG", "sample_ages"],
-         "LOG is a file and sample_ages a report, which comes first (rlaudit report run sample_age"),
+         "LOG is a file and sample_ages a report, which comes first (rlaudit report run sample"),
         (["run", "replay_histogram", "LOG", "-param", "bars=3"],
          "error: -param is read as -p aram (write --param or -p, then NAME=VALUE)"),
         (["run", "LOG", "LOG"], "error: no report is called 'LOG'"),
