@@ -43,8 +43,8 @@ def write_report_list(stream: TextIO, reports: Sequence[ReportFile]) -> None:
     width = max((len(report.name) for report in reports), default=0)
     for report in reports:
         before = f"{report.name:<{width}}  "
-        params = "".join(f" -p {param.name}" for param in report.params)
-        title = f"{report.title};{params}" if params else report.title
+        params = ", ".join(param.name for param in report.params)
+        title = f"{report.title}; -p {params}" if params else report.title
         print_indented(console, f"{before}{title}", indent=0, hang=len(before))
     print_line(console)
     print_line(

@@ -1,8 +1,8 @@
 -- name: sample_ages
 -- title: How old the replayed transitions were, in tenths of what the buffer held
 -- question: does the agent learn from what is new, or from what is old?
--- reading: an age is the number of transitions that were stored after the one that is drawn, and a tenth
---     one of the transitions that the buffer held at that draw, full or not; tenth 1 is the newest.
+-- reading: an age is the number of transitions that were stored after the one that is drawn. Tenths are
+--     of the transitions that the buffer held at that draw, full or not; tenth 1 is the newest.
 --     Uniform replay gives each tenth a share of 0.1. Prioritized replay favours the new ones, which
 --     enter with the largest priority, while a share far above that, or a last tenth with nothing,
 --     says that the old ones are out of reach. A tenth of NULL is draws of what was not in the buffer.

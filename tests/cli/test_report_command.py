@@ -47,6 +47,7 @@ def test_the_reports_are_listed_with_those_of_a_folder(capsys, mine):
     names = [line.split()[0] for line in out.splitlines() if line]
     assert {"longest", "return_curves", "runs"} <= set(names)
     assert "The longest episodes; -p least\n" in out
+    assert "again and again; -p spans, updates_per_span\n" in out
     assert "The runs of a log: what each is, and how many episodes of each phase it has\n" in out
     code, out, err = run(capsys, "list", "--reports", mine, "--format", "json")
     (found,) = [row for row in json.loads(out) if row["name"] == "longest"]
