@@ -171,6 +171,7 @@ def audit_log(
                 snapshot,
                 look,
                 departures_of(log.con, runs),
+                tuple(runs),
             )
     except UsageError:
         raise

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from rlaudit.auditing.consequences import with_causes
 from rlaudit.auditing.diagnosis import fill
 from rlaudit.auditing.failures import damage, file_error, interruptible
 from rlaudit.auditing.incremental import NewRows, merged
@@ -77,7 +78,7 @@ def run_checks(
             results.append(_run(work, check))
     if on_progress is not None:
         on_progress(len(checks), len(checks), "", source)
-    return results
+    return with_causes(results)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class Explanation:
     threshold: str
     false_alarms: str
     incremental: str | None
+    after: tuple[str, ...]
     cites: str
     path: Path
 
@@ -55,6 +56,7 @@ def explain(check: CheckFile) -> Explanation:
         threshold=check.threshold,
         false_alarms=check.false_alarms or EXACT,
         incremental=check.incremental,
+        after=tuple(cause.check for cause in check.after),
         cites=check.cites,
         path=check.path,
     )

@@ -15,12 +15,13 @@ import duckdb
 
 from rlaudit.auditing.failures import file_error
 from rlaudit.auditing.scripts import tables_needed
-from rlaudit.errors import Problem, SqlFileError
+from rlaudit.errors import Problem, SqlFileError, did_you_mean
 from rlaudit.sqlfiles import (
     load_shared,
     parameters_read,
     read_checks,
     read_sql,
+    sql_root,
     statement_of,
     tables_named,
     verify_statement,
@@ -44,12 +45,17 @@ def lint_checks(folder: Path) -> list[Problem]:
     checks, problems = read_checks(folder)
     found = list(problems)
     shared = load_shared()
+    known = {check.name: check for check in (*read_checks(sql_root() / "checks")[0], *checks)}
     with contextlib.closing(duckdb.connect()) as con:
         con.execute(read_sql("schema/raw.sql"))
         con.execute(read_sql("schema/views.sql"))
         _build(con, shared)
         for check in checks:
-            errors = [*_statement_errors(check, con), *_header_errors(check, con, shared)]
+            errors = [
+                *_statement_errors(check, con),
+                *_header_errors(check, con, shared),
+                *_cause_errors(check, known, con),
+            ]
             found += [Problem.of(error, check=check.name) for error in errors]
     return sorted(found, key=lambda problem: (str(problem.path), problem.line or 0))
 
@@ -69,11 +75,8 @@ def _statement_errors(check: CheckFile, con: DuckDBPyConnection) -> Iterator[Sql
     """Give what is wrong with the SQL itself: its kind, names, columns, and rows of nothing."""
     try:
         verify_statement(check, con)
-        for param in check.params:
-            con.execute(f"SET VARIABLE {param.name} = CAST(? AS {param.type})", [param.default])
         try:
-            con.execute(f"CREATE OR REPLACE TEMP VIEW current_check AS {check.sql}")
-            columns = [row[0] for row in con.execute("DESCRIBE current_check").fetchall()]
+            columns = _columns(check, con)
             rows = con.execute("SELECT count(*) FROM current_check").fetchall()[0][0]
         except duckdb.Error as error:
             raise file_error(check.path, error, binding=True) from error
@@ -85,6 +88,52 @@ def _statement_errors(check: CheckFile, con: DuckDBPyConnection) -> Iterator[Sql
             )
     except SqlFileError as error:
         yield error
+
+
+def _columns(check: CheckFile, con: DuckDBPyConnection) -> list[str]:
+    """Make the check a view, its parameters bound, and return its columns."""
+    for param in check.params:
+        con.execute(f"SET VARIABLE {param.name} = CAST(? AS {param.type})", [param.default])
+    con.execute(f"CREATE OR REPLACE TEMP VIEW current_check AS {check.sql}")
+    return [row[0] for row in con.execute("DESCRIBE current_check").fetchall()]
+
+
+def _cause_errors(
+    check: CheckFile, known: Mapping[str, CheckFile], con: DuckDBPyConnection
+) -> Iterator[SqlFileError]:
+    """Give what ``after`` names and is not there, and the way on which it leads back."""
+    for cause in check.after:
+        if cause.check not in known:
+            yield check.fail(
+                "after",
+                f"after names {cause.check!r}, which is no check",
+                hint=did_you_mean(cause.check, known),
+            )
+        elif cause.column:
+            # A check whose SQL fails is a problem of its own.
+            with contextlib.suppress(duckdb.Error):
+                columns = _columns(known[cause.check], con)
+                if cause.column not in columns:
+                    yield check.fail(
+                        "after",
+                        f"after names {cause}, and {cause.check} has no such column",
+                        hint=did_you_mean(cause.column, columns),
+                    )
+    if way := _way_back(check.name, check.name, known, set()):
+        yield check.fail("after", f"is a consequence of itself: {' after '.join(way)}")
+
+
+def _way_back(
+    start: str, name: str, known: Mapping[str, CheckFile], seen: set[str]
+) -> tuple[str, ...]:
+    """Return the names from ``name`` to ``start`` along ``after``; none if no way leads there."""
+    seen.add(name)
+    for cause in known[name].after if name in known else ():
+        if cause.check == start:
+            return (name, start)
+        if cause.check not in seen and (way := _way_back(start, cause.check, known, seen)):
+            return (name, *way)
+    return ()
 
 
 def _header_errors(

@@ -36,6 +36,7 @@ class Finding:
         examples: the first wrong rows in the order of the check's grain, as column to value.
             Empty if the rows were found by an earlier audit and were not read again.
         accepted: rows that a baseline accepts; greater than 0 only if there are more by now.
+        follows: the checks that fail in the same run and of which this is likely a consequence.
         spooled: some rows of the log are in its spool, which a DuckDB shell does not read.
 
     """
@@ -47,6 +48,7 @@ class Finding:
     diagnosis: str
     examples: tuple[Mapping[str, Any], ...] = ()
     accepted: int = 0
+    follows: tuple[str, ...] = ()
     spooled: bool = False
 
     @property
@@ -66,6 +68,7 @@ class Finding:
             "rows": self.rows,
             "diagnosis": self.diagnosis,
             "accepted": self.accepted,
+            "follows": list(self.follows),
             "title": check.title,
             "why": check.why,
             "cites": check.cites,
@@ -165,6 +168,7 @@ class SourceReport:
         snapshot: how far each run was; empty unless the audit is recorded.
         look: which look at this growing log it was; None for the only one.
         departures: from the papers, which the settings of the runs declare; no findings.
+        chosen: the runs that were asked for; empty if all of the log's were judged.
 
     """
 
@@ -176,6 +180,7 @@ class SourceReport:
     snapshot: tuple[RunSnapshot, ...] = ()
     look: int | None = None
     departures: tuple[Departure, ...] = ()
+    chosen: tuple[str, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -13,9 +13,10 @@
   ``reason``), ``wrong`` (rows that findings are made of), ``accepted`` (rows that the baseline
   accepts) and ``message``
 - ``findings``: an array with ``check``, ``family``, ``severity``, ``source``, ``run_id``, ``rows``,
-  ``diagnosis``, ``accepted``, ``title``, ``why``, ``cites``, ``shown`` (how many examples follow),
-  ``examples`` (objects, one key a column of the check's result) and ``query`` (SQL for any DuckDB
-  shell that has the log open, whose last statement gives all the rows)
+  ``diagnosis``, ``accepted``, ``follows`` (the failing checks of which it is likely a
+  consequence), ``title``, ``why``, ``cites``, ``shown`` (how many examples follow), ``examples``
+  (objects, one key a column of the check's result) and ``query`` (SQL for any DuckDB shell that
+  has the log open, whose last statement gives all the rows)
 - ``accepted``: findings that the baseline accepts, in the same form
 - ``gone``: what the baseline accepts and no longer occurs: ``check``, ``run_id``, ``rows``
 - ``problems``: what could not be done: ``message``, ``hint``, ``path`` and ``line`` (of the SQL

@@ -1,7 +1,8 @@
 """A report for people: what was found first, then what was not judged.
 
-Findings stand under their check, one for each run. On a terminal lines are wrapped and examples
-show as many columns as fit; elsewhere nothing is wrapped or cut. Problems are left to stderr.
+Findings stand under their check, one for each run; consequences of others stand last. On a
+terminal lines are wrapped and examples show as many columns as fit; elsewhere nothing is wrapped or
+cut. Problems are left to stderr.
 """
 
 from __future__ import annotations
@@ -11,7 +12,14 @@ import shlex
 from typing import TYPE_CHECKING
 
 from rlaudit.auditing import Departure
-from rlaudit.render.summary import by_reason, count, departure_line, source_summary, summary
+from rlaudit.render.summary import (
+    by_reason,
+    count,
+    departure_line,
+    runs_of,
+    source_summary,
+    summary,
+)
 from rlaudit.render.terminal import console_for, print_indented, print_line, print_sample
 
 if TYPE_CHECKING:
@@ -64,8 +72,17 @@ def _write_source(console: Console, source: SourceReport) -> None:
     if not source.findings and not source.problems:
         print_line(console, "  nothing found", "green")
     found = [result for result in source.results if result.findings]
-    for result in sorted(found, key=lambda result: result.check.severity == "warning"):
+    for result in sorted(found, key=_order):
         _write_check(console, source, result)
+
+
+def _order(result: CheckResult) -> tuple[bool, bool]:
+    """Put what is to be mended before its consequences, and errors before warnings."""
+    return _is_consequence(result), result.check.severity == "warning"
+
+
+def _is_consequence(result: CheckResult) -> bool:
+    return all(finding.follows for finding in result.findings)
 
 
 def _write_check(console: Console, source: SourceReport, result: CheckResult) -> None:
@@ -89,6 +106,9 @@ def _write_check(console: Console, source: SourceReport, result: CheckResult) ->
             print_indented(console, f"rows of run {first.run_id}:")
         hidden = print_sample(console, example_columns(result, rows), rows)
         _write_rest(console, source, first, hidden)
+    if _is_consequence(result):
+        # What is to be said of it on its own would lead away from the cause.
+        return
     print_indented(console, f"why it matters: {check.why}", "dim")
     if check.cites:
         print_indented(console, f"sources: {_cites(console, result)}", "dim")
@@ -98,6 +118,8 @@ def _write_finding(console: Console, finding: Finding) -> None:
     run = "no run" if finding.run_id is None else f"run {finding.run_id}"
     more = f", of which {finding.accepted:,} accepted" if finding.accepted else ""
     print_indented(console, f"{run}: {count(finding.rows, 'row')}{more}", "bold")
+    if finding.follows:
+        print_indented(console, f"likely a consequence of {' and '.join(finding.follows)}", "bold")
     print_indented(console, finding.diagnosis)
 
 
@@ -117,18 +139,41 @@ def _write_rest(
     if len(finding.examples) < finding.rows:
         of = f"{len(finding.examples):,} of {count(finding.rows, 'row')}"
         print_indented(console, f"showing {of}; all of them:")
-        # Not wrapped, so that it can be copied.
-        print_indented(console, command(source, finding), wrap=False)
+        width = console.width if console.file.isatty() else None
+        for line in _broken(_words(source, finding), width):
+            print_indented(console, line, wrap=False)
     if hidden:
         print_indented(console, f"columns not shown: {', '.join(hidden)}", "dim")
 
 
 def command(source: SourceReport, finding: Finding) -> str:
     """Return the command that shows all rows of ``finding``."""
-    words = ["rlaudit", "audit", source.source, "--select", finding.check.name, "--limit", "0"]
-    if finding.run_id is not None:
-        words += ["--run", finding.run_id]
-    return shlex.join(words)
+    return " ".join(_words(source, finding))
+
+
+def _words(source: SourceReport, finding: Finding) -> list[str]:
+    """Return the words of the command as a shell reads them, an option and its value as one."""
+    words: list[tuple[str, ...]] = [("rlaudit",), ("audit",), (source.source,)]
+    words += [("--select", finding.check.name), ("--limit", "0")]
+    only_one = not source.chosen and len(runs_of(source)) == 1
+    if finding.run_id is not None and not only_one:
+        words.append(("--run", finding.run_id))
+    return [shlex.join(word) for word in words]
+
+
+def _broken(words: Sequence[str], width: int | None) -> list[str]:
+    """Join ``words`` to lines that fit, indented and with a backslash at the end of all but one.
+
+    A shell reads them as one command. A word that is too long for a line stands on one by itself.
+    """
+    lines: list[str] = []
+    for word in words:
+        # Two blanks before the line and two characters behind it.
+        if lines and (width is None or len(lines[-1]) + 1 + len(word) <= width - 4):
+            lines[-1] += f" {word}"
+        else:
+            lines.append(f"    {word}" if lines else word)
+    return [f"{line} \\" for line in lines[:-1]] + lines[-1:]
 
 
 def _cites(console: Console, result: CheckResult) -> str:

@@ -62,6 +62,7 @@ def write_explanation(stream: TextIO, explanation: Explanation, *, as_json: bool
         ("threshold", explanation.threshold),
         ("false alarms", explanation.false_alarms),
         ("can be judged by new rows alone", _incremental(explanation)),
+        ("likely a consequence, where one of these fails as well", ", ".join(explanation.after)),
         ("sources", explanation.cites),
         ("SQL", str(explanation.path)),
     ]

@@ -26,11 +26,17 @@ def summary(report: AuditReport) -> str:
     ]
     found = " and ".join(parts) or "nothing found"
     logs = count(len(report.sources), "log")
+    consequences = sum(bool(finding.follows) for finding in report.findings)
     extra = [
+        *([f"{consequences} likely {_consequences(consequences)}"] if consequences else []),
         *([f"{count(len(report.accepted), 'finding')} accepted"] if report.accepted else []),
         *([count(len(report.problems), "problem")] if report.problems else []),
     ]
     return ", ".join([f"{found} in {logs}", *extra])
+
+
+def _consequences(number: int) -> str:
+    return "a consequence of another" if number == 1 else "consequences of others"
 
 
 def source_summary(source: SourceReport) -> str:

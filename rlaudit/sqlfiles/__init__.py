@@ -6,6 +6,7 @@ from rlaudit.sqlfiles.find import load_checks, load_shared, read_checks, read_re
 from rlaudit.sqlfiles.locate import read_sql, sql_root
 from rlaudit.sqlfiles.model import (
     FOUND,
+    Cause,
     CheckFile,
     Param,
     ParamValue,
@@ -26,6 +27,7 @@ from rlaudit.sqlfiles.text import (
 
 __all__ = [
     "FOUND",
+    "Cause",
     "CheckFile",
     "Param",
     "ParamValue",

@@ -81,6 +81,21 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """A check of which another is as a rule a consequence, where both fail in one run.
+
+    With a ``column`` only if a row that the cause returns is true there.
+    """
+
+    check: str
+    column: str | None = None
+
+    def __str__(self) -> str:
+        """Return it as it stands in a header."""
+        return f"{self.check}.{self.column}" if self.column else self.check
+
+
+@dataclass(frozen=True, slots=True)
 class SharedFile:
     """A table that several checks need: one SELECT, built once an audit in schema ``shared``.
 
@@ -138,6 +153,7 @@ class CheckFile(QueryFile):
     number; without it they are the rows of ``reads[0]`` less the further copies that were found.
     ``assumes``, ``threshold`` and ``false_alarms`` are sentences, empty for a check that no legal
     log can fail. ``incremental`` is the id by which new rows can be judged without older ones.
+    ``after`` are the checks of which this one is a likely consequence.
     """
 
     family: str
@@ -151,6 +167,7 @@ class CheckFile(QueryFile):
     threshold: str
     false_alarms: str
     incremental: str | None
+    after: tuple[Cause, ...]
 
     @property
     def diagnosis_line(self) -> int:

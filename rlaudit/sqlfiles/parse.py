@@ -21,6 +21,9 @@ params     no        ``NAME TYPE = DEFAULT``, comma-separated, read as ``getvari
                      number may have bounds: ``spans BIGINT = 20 from 1 to 1000``, or one of them
 assumes    no        what must hold of a log for the verdict to be right, beyond ``requires``
 threshold  no        how far off a row must be to be returned, and where that figure is from
+after      no        checks, comma-separated, of which a finding of this one is a likely consequence
+                     where they fail in the same run; ``NAME.COLUMN``: only if the column of their
+                     result is true
 =========  ========  ==========================================================================
 
 Three keys are longer than that: ``false_alarms`` (how often a healthy run fails the check, and how
@@ -47,6 +50,7 @@ from typing import TYPE_CHECKING, Any, cast
 from rlaudit.errors import SqlFileError, did_you_mean
 from rlaudit.sqlfiles.headers import Header, parse_header
 from rlaudit.sqlfiles.model import (
+    Cause,
     CheckFile,
     Param,
     ParamValue,
@@ -71,6 +75,7 @@ _CHECK_OPTIONAL = (
     "threshold",
     "false_alarms",
     "incremental",
+    "after",
     "cites",
 )
 _INCREMENTS = ("update_id", "transition_id", "episode_id")
@@ -93,6 +98,7 @@ _PARAM = re.compile(
 _REQUIREMENT = re.compile(
     r"(?P<owner>[a-z_]\w*(?:\.[a-z_]\w*)?)\.(?P<term>[a-z_]\w*)(?: *= *(?P<allowed>.+))?$"
 )
+_CAUSE = re.compile(r"(?P<check>[a-z_]\w*)(?:\.(?P<column>[a-z_]\w*))?$")
 _TYPES = {"BIGINT": int, "DOUBLE": float, "VARCHAR": str, "BOOLEAN": bool}
 _TEXT = re.compile(r"'(.*)'")
 _BRACE = re.compile(r"\{(\w*)\}|[{}]")
@@ -134,6 +140,7 @@ def parse_check(text: str, path: Path) -> CheckFile:
         threshold=header.values.get("threshold", ""),
         false_alarms=header.values.get("false_alarms", ""),
         incremental=incremental,
+        after=tuple(_cause(header, part) for part in header.items("after")),
     )
     _refuse_unstated(check)
     return check
@@ -228,6 +235,13 @@ def _diagnosis(header: Header) -> str:
                 "diagnosis", f"the brace {found[0]!r} encloses no column", hint="write {column}"
             )
     return text
+
+
+def _cause(header: Header, part: str) -> Cause:
+    found = _CAUSE.match(part)
+    if found is None:
+        raise header.fail("after", f"after has {part!r}", hint="write NAME or NAME.COLUMN")
+    return Cause(found["check"], found["column"])
 
 
 def _requirement(header: Header, part: str) -> Requirement:

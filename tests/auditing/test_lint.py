@@ -42,6 +42,10 @@ WITH_ALPHA = "SELECT run_id, name FROM runs WHERE random() < getvariable('alpha'
             "reads episodes, which reads does not state",
         ),
         (None, {"reads": "runs, samples"}, "-- reads", "states samples, which the SQL does not"),
+        (None, {"after": "run_id_shard"}, "-- after", "'run_id_shard', which is no check"),
+        (None, {"after": "run_id_shared.no"}, "-- after", "and run_id_shared has no such column"),
+        (None, {"after": "run_id_shared,a-b"}, "-- after", "after has 'a-b'"),
+        (None, {"after": "faulty"}, "-- after", "consequence of itself: faulty after faulty"),
         (None, {"also_reads": "events"}, "-- also_reads", "states events, which the SQL does not"),
         (WITH_ALPHA, {**ALPHA, "threshold": None}, "-- params", "alpha and no threshold"),
         (WITH_ALPHA, {**ALPHA, "false_alarms": None}, "-- params", "alpha and no false_alarms"),
@@ -59,6 +63,16 @@ def test_each_fault_is_one_problem_with_its_line(tmp_path, sql, keys, at, messag
     (problem,) = lint_checks(tmp_path)
     assert (problem.path, problem.line) == (path, line_of(path, at))
     assert message in problem.message
+
+
+def test_causes_that_go_in_a_circle_are_problems_of_all_on_it(tmp_path):
+    for name, after in (("a", "b.name"), ("b", "run_id_shared, c"), ("c", "a"), ("d", "a")):
+        write_check(tmp_path, name, after=after)
+    assert [problem.message for problem in lint_checks(tmp_path)] == [
+        "is a consequence of itself: a after b after c after a",
+        "is a consequence of itself: b after c after a after b",
+        "is a consequence of itself: c after a after b after c",
+    ]
 
 
 def test_a_bound_of_a_parameter_is_sound_and_explained(tmp_path):

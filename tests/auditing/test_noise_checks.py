@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from checking import result_of
+from checking import result_of, results_of
 
 NOISY = {
     "noisy": "factorised",
@@ -93,12 +93,16 @@ def test_acting_noise_that_only_updates_draw_is_told_from_a_constant_warm_up(tin
         "3 of the 3 draws that acted after the warm-up are an update's own"
     )
     assert result.wrong == 1
+    shared = results_of(tiny_log, family="noise")["noise_shared_by_online_passes"]
+    assert shared.findings[0].follows == ("acting_noise_constant",)
 
 
 def test_a_warm_up_under_one_draw_is_not_blamed_on_updates_that_draw_for_themselves(tiny_log):
     # Half of the four draws that act after it are an update's: less than nine in ten.
     write(tiny_log, [1, 1, 4, 8, 9, 13], [(3, [2, 3, 4]), (5, [10, 11, 13])])
-    assert "stays during the warm-up" in said(result_of(tiny_log, "acting_noise_constant"))
+    results = results_of(tiny_log, family="noise")
+    assert "stays during the warm-up" in said(results["acting_noise_constant"])
+    assert results["noise_shared_by_online_passes"].findings[0].follows == ()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from checking import CHECKS, failing, result_of
+from checking import CHECKS, failing, result_of, results_of
 from simulated_replay import simulate, varied
 
 from rlaudit.replay import replay as replay_module
@@ -54,6 +54,27 @@ def test_draws_by_another_power_are_flagged(tiny_log, monkeypatch, sampling, pow
     result = result_of(tiny_log, "draws_unlike_priorities")
     assert result.status == "fail"
     assert result.examples[0]["power"] == pytest.approx(power, abs=0.2 if updates < 100 else 0.03)
+    # Of a power that is nearly 1 so little is left to explain that chance has its share.
+    assert result.examples[0]["one_power"] or updates == 4_000
+
+
+def test_half_of_the_buffer_is_no_power_of_the_priority(tiny_log, monkeypatch):
+    monkeypatch.setattr(SumTree, "find", lambda self, masses: FIND(self, np.asarray(masses) / 2))
+    simulate(tiny_log, updates=60, learning_starts=500)
+    results = results_of(tiny_log, family="sampling")
+    (found,) = results["draws_unlike_priorities"].findings
+    assert "(a poor description of them)" in found.diagnosis
+    assert results["draws_unlike_slots"].findings[0].follows == ()
+
+
+def test_a_wrong_power_is_named_as_the_cause_of_what_else_it_upsets(tiny_log, monkeypatch):
+    draws_follow(monkeypatch, lambda leaves: leaves**3)
+    simulate(tiny_log, updates=400, seed=1)
+    results = results_of(tiny_log, family="sampling")
+    found = {name: result.findings[0] for name, result in results.items() if result.findings}
+    assert found["draws_unlike_priorities"].follows == ()
+    assert "so that the fault is in the drawing" in found["draws_unlike_priorities"].diagnosis
+    assert found["draws_unlike_slots"].follows == ("draws_unlike_priorities",)
 
 
 @pytest.mark.parametrize("sampling", SCHEMES)

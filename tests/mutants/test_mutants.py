@@ -61,6 +61,17 @@ def test_headers_name_checks_that_exist():
         assert mutant.about, name
 
 
+def test_no_check_is_a_consequence_of_what_it_brings_about():
+    # A mutant's run shows it for the causes that hold under a condition.
+    causes = {c.name: {x.check for x in c.after if not x.column} for c in load_checks()}
+    wrong = {
+        (name, cause)
+        for name, mutant in MUTANTS.items()
+        for cause in causes[mutant.flagged_by] & mutant.may_fail
+    }
+    assert wrong == set()
+
+
 def test_the_readme_counts_mutants_bugs_and_checks():
     text = " ".join((FOLDER.parents[1] / "README.md").read_text(encoding="utf-8").split())
     assert f"puts {len(MUTANTS)} bugs into the code" in text

@@ -91,6 +91,8 @@ class Verdict:
         elif not self.flagged:
             said = sentences(self.failing[wanted])[0]
             found.append(f"{wanted} does not say {self.mutant.diagnosis!r} but {said!r}")
+        elif blamed := {name for f in self.failing[wanted].findings for name in f.follows}:
+            found.append(f"{wanted} is called a consequence of {', '.join(sorted(blamed))}")
         found += [f"{name} fails and is not declared" for name in sorted(self.undeclared)]
         return found + [f"{name}: {result.message}" for name, result in self.erring.items()]
 

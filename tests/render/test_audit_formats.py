@@ -277,6 +277,7 @@ def test_json_says_everything():
     assert (first["check"], first["rows"], first["shown"]) == ("duplicate_samples", 2, 2)
     assert (second["run_id"], second["accepted"]) == (NASTY, 3)
     assert first["examples"][1]["batch_index"] == 4
+    assert first["follows"] == []
     assert "FROM raw.samples" in first["query"]
     assert [f["check"] for f in report["accepted"]] == ["duplicate_episodes"]
     assert report["gone"] == [{"check": "duplicate_run_ids", "run_id": "r9", "rows": 4}]

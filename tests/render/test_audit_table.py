@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def test_a_finding_says_all_that_one_needs():
     assert [line.split()[1] for line in lines[7:9]] == ["3", "4"]
     assert lines[9:11] == [
         "  showing 2 of 120 rows; all of them:",
-        "  rlaudit audit a.duckdb --select duplicate_samples --limit 0 --run r1",
+        "  rlaudit audit a.duckdb --select duplicate_samples --limit 0",
     ]
     assert lines[11].startswith("  why it matters: a sample row that is counted twice")
     assert lines[12].startswith("  sources: DLR-RM/stable-baselines3#852")
@@ -64,7 +65,7 @@ def test_a_finding_says_all_that_one_needs():
 
 
 def test_the_command_for_the_rest_can_be_pasted_into_a_shell():
-    text = piped(report_of(finding("it's", rows=120), name="my runs.duckdb"))
+    text = piped(report_of(finding("it's", rows=120), finding("r2"), name="my runs.duckdb"))
     command = "rlaudit audit 'my runs.duckdb' --select duplicate_samples --limit 0 --run "
     assert f"""  {command}'it'"'"'s'\n""" in text
 
@@ -93,11 +94,61 @@ def test_on_a_terminal_every_line_fits_and_what_is_left_out_is_said(terminal):
     assert "column_0" not in left_out
 
 
-def test_a_long_command_is_not_wrapped_on_a_terminal(terminal):
-    text = on(terminal, report_of(finding("breakout-20261122-160208-24466ffa", rows=9)))
-    command = next(line for line in text.splitlines() if "--limit 0" in line)
-    assert command.startswith("  rlaudit audit a.duckdb")
-    assert command.endswith("breakout-20261122-160208-24466ffa")
+def test_the_command_names_the_run_unless_it_is_the_only_one_of_the_log():
+    (source,) = report_of(finding("r1", rows=9)).sources
+    assert "--run" not in piped(AuditReport((source,)))
+    assert "--limit 0 --run r1\n" in piped(AuditReport((replace(source, chosen=("r1",)),)))
+    assert "--limit 0 --run r1\n" in piped(report_of(finding("r1", rows=9), finding("r2")))
+
+
+def test_a_long_command_is_broken_on_a_terminal_so_that_a_shell_reads_it_as_one(terminal):
+    name = f"logs of {'x' * 90}.duckdb"
+    runs = finding("breakout-20261122-160208-24466ffa", rows=9), finding("r2")
+    lines = on(terminal, report_of(*runs, name=name)).splitlines()
+    at = lines.index("  rlaudit audit \\")
+    assert lines[at + 1 : at + 4] == [
+        f"      '{name}' \\",
+        "      --select duplicate_samples --limit 0 \\",
+        "      --run breakout-20261122-160208-24466ffa",
+    ]
+    listing = "rlaudit() { printf '%s\\n' \"$@\"; }"
+    script = "\n".join([listing, *lines[at : at + 4]])
+    words = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    assert words.stdout.splitlines() == [
+        "audit", name, "--select", "duplicate_samples", "--limit", "0",
+        "--run", "breakout-20261122-160208-24466ffa",
+    ]  # fmt: skip
+
+
+def test_a_consequence_stands_behind_its_cause_and_says_so():
+    cause = finding(check="duplicate_transition_ids")
+    follower = finding(check="duplicate_episodes", follows=("duplicate_transition_ids",))
+    warning = replace(finding(), check=as_warning(finding().check))
+    results = tuple(
+        CheckResult(f.check, "fail", judged=("r1",), findings=(f,))
+        for f in (follower, warning, cause)
+    )
+    text = piped(AuditReport((SourceReport("a.duckdb", Path("a.duckdb"), results),)))
+    heads = [line for line in text.splitlines() if line.startswith(("error", "warning"))]
+    assert heads == [
+        "error: duplicate_transition_ids",
+        "warning: duplicate_samples",
+        "error: duplicate_episodes",
+    ]
+    assert (
+        "error: duplicate_episodes\n  run r1: 2 rows\n"
+        "  likely a consequence of duplicate_transition_ids\n"
+    ) in text
+    # Not of the consequence, which is no fault of its own.
+    assert text.count("why it matters") == 2
+    assert "2 errors and 1 warning in 1 log, 1 likely a consequence of another\n" in text
+
+
+def test_a_check_that_follows_from_another_in_some_runs_keeps_its_place_and_reasons():
+    follower = finding("r2", check="duplicate_episodes", follows=("duplicate_samples",))
+    text = piped(report_of(finding(check="duplicate_episodes"), follower))
+    assert text.count("likely a consequence of duplicate_samples") == 1
+    assert text.count("why it matters") == 1
 
 
 def test_the_first_runs_of_a_check_stand_for_all():

@@ -9,6 +9,7 @@
 --     {versions}), ending at agent steps {first_end_step} to {last_end_step}
 -- why: every mean return and episode count takes such a game more than once, and two games under
 --     one id mix the steps of both.
+-- after: resume_does_not_continue, run_id_shared
 -- cites: wandb/wandb#6728, allenai/tango#152 (a resume logs again), DLR-RM/stable-baselines3#852
 
 -- obsolete_in: NULL for the rows that belong to the run, whichever process wrote them; the segment

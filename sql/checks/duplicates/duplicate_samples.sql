@@ -10,6 +10,7 @@
 --     times (distinct transitions: {transitions}), where one position is one draw
 -- why: a sample row that is counted twice shifts every statistic of the sampler, and two draws at
 --     one position mean that two processes or two passes wrote the same update.
+-- after: resume_does_not_continue, run_id_shared
 -- cites: DLR-RM/stable-baselines3#852 (lines doubled), wandb/wandb#6728 (steps logged again)
 
 -- obsolete_in: NULL for the rows that belong to the run, whichever process wrote them; the segment

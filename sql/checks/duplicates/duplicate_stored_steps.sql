@@ -9,6 +9,7 @@
 --     is stored {copies} times (distinct transition ids: {transitions})
 -- why: a step that is stored twice is drawn twice as often as its priority says, and where it is
 --     an episode's last step the extra terminal teaches that the episode ends there twice.
+-- after: duplicate_transition_ids, resume_does_not_continue, run_id_shared
 -- cites: Shmuma/ptan#25, google/dopamine#228 (transitions and terminals stored twice)
 
 -- obsolete_in: NULL for the rows that belong to the run, whichever process wrote them; the segment

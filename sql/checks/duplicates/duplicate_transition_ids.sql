@@ -9,6 +9,7 @@
 --     {steps})
 -- why: samples point to transitions by this id, which is never reused. Under a repeated id, every
 --     draw and every priority belongs to two transitions at once.
+-- after: resume_does_not_continue, run_id_shared
 -- cites: Shmuma/ptan#25, google/dopamine#228 (transitions stored twice)
 
 -- obsolete_in: NULL for the rows that belong to the run, whichever process wrote them; the segment

@@ -9,6 +9,7 @@
 --     {segments}), at agent steps {first_env_step} to {last_env_step}
 -- why: the samples of an update are found by its id. Two updates under one id share their samples,
 --     and every figure for each update (beta, priority total, loss) becomes ambiguous.
+-- after: resume_does_not_continue, run_id_shared
 -- cites: wandb/wandb#6728, allenai/tango#152 (a resume restarts its step count)
 
 -- obsolete_in: NULL for the rows that belong to the run, whichever process wrote them; the segment

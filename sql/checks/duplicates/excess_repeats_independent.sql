@@ -22,6 +22,7 @@
 -- false_alarms: at most alpha a run; none of 300 simulated sound runs of 200 batches with changing
 --     priorities. Batches of 32 over exponential and Pareto priorities, 4,000 updates each, gave
 --     observed over predicted 0.97 to 1.06, within the noise of about 1,000 pairs.
+-- after: draws_unlike_priorities.one_power
 
 WITH updates AS (
     SELECT

@@ -23,6 +23,7 @@
 --     priorities. Summed over draws, 32 strata, 4,000 batches, on exponential, Pareto (0.8 and 1.5)
 --     and one-giant priorities: observed over predicted 0.988 to 1.000, variance over mean 0.35 to
 --     0.93. With equal leaves in fixed places 0 to 1.07.
+-- after: draws_unlike_priorities.one_power, priority_total_unlike_ledger
 -- cites: Schaul et al. 2016, appendix B.2.1
 
 WITH updates AS (

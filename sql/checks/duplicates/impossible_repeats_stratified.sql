@@ -14,6 +14,7 @@
 -- why: a stratified batch draws once from each of k equal slices of the priority mass. A
 --     transition can fill neighbouring slices only, and no more of them than it has mass for;
 --     anything else says that the draws are not stratified or that the tree is corrupt.
+-- after: draws_unlike_priorities.one_power, priority_total_unlike_ledger
 -- cites: Schaul et al. 2016, appendix B.2.1; openai/baselines#527 (not stratified as configured).
 --     A transition with probability p covers k p slices' worth of one interval, so draws at
 --     positions a < b need k p > b - a - 1. Simulated in 60,000 batches of 32 from 100 to 10,000

@@ -11,6 +11,7 @@
 -- why: means of returns and counts of episodes take games in twice, or mix two policies.
 -- false_alarms: none; exact
 -- assumes: env_index names the environment, and eval episodes have the phase eval
+-- after: evaluation_logged_as_training
 -- cites: DLR-RM/stable-baselines3#852 (evaluation episodes in the training log, lines doubled)
 
 SELECT

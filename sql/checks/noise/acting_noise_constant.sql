@@ -51,7 +51,8 @@ acted AS (
     JOIN settings USING (run_id)
     WHERE first_env_step > learning_starts
 ),
-borrowed AS (
+-- One in ten may be drawn otherwise, as when an episode begins or a run is resumed.
+borrowing AS (
     SELECT
         a.run_id,
         count(*) AS acted,
@@ -59,19 +60,20 @@ borrowed AS (
             SELECT p.noise_draw
             FROM shared.noise_passes AS p
             WHERE p.run_id = a.run_id AND p.pass <> 'acting'
-        )) AS of_updates
+        )) AS borrowed,
+        10 * borrowed >= 9 * acted AS of_updates
     FROM acted AS a
     GROUP BY a.run_id
 )
 SELECT
     d.*,
     s.longest,
+    coalesce(b.of_updates, false) AS of_updates,
     CASE
         WHEN t.draws = 1 THEN 'is never drawn anew'
-        -- One in ten may be drawn otherwise, as when an episode begins or a run is resumed.
-        WHEN 10 * b.of_updates >= 9 * b.acted
+        WHEN b.of_updates
             THEN 'is not drawn for acting at all and changes only where an update draws: '
-                || b.of_updates || ' of the ' || b.acted
+                || b.borrowed || ' of the ' || b.acted
                 || ' draws that acted after the warm-up are an update''s own'
         WHEN d.last_env_step <= s.learning_starts + s.longest
             THEN 'stays during the warm-up, which ends at step ' || s.learning_starts
@@ -80,7 +82,7 @@ SELECT
 FROM draws AS d
 JOIN settings AS s USING (run_id)
 JOIN totals AS t USING (run_id)
-LEFT JOIN borrowed AS b USING (run_id)
+LEFT JOIN borrowing AS b USING (run_id)
 WHERE d.last_env_step - d.first_env_step + 1 > s.longest
     -- A draw id that comes back later is another fault: see noise_draws_fall.
     AND 2 * d.actions > d.last_env_step - d.first_env_step + 1

@@ -13,6 +13,7 @@
 -- threshold: passes that lie no further apart than one update period
 -- false_alarms: none; the comparison is exact
 -- assumes: draws are numbered over all networks of the run
+-- after: acting_noise_constant.of_updates
 -- cites: Fortunato et al. 2018, Algorithm 1
 
 WITH shared_draws AS (

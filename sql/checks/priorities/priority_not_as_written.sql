@@ -15,6 +15,7 @@
 -- assumes: update ids are consecutive, and priorities are written before the next batch is drawn.
 --     Where updates between two draws are missing from the log nothing is concluded from them.
 -- threshold: 4 * 2^-24 of the priority: two float32 renderings of one leaf.
+-- after: priorities_never_change, write_back_after_overwrite
 -- cites: Schaul et al. 2016, Algorithm 1, lines 11 and 12; vwxyzjn/cleanrl#511,
 --     ray-project/ray#6534 and pytorch/rl#4041 (written to a slot that was filled anew),
 --     ShangtongZhang/DeepRL#85 (not written)

@@ -17,6 +17,7 @@
 --     from the log nothing is concluded from there on.
 -- threshold: u (21 + 3 abs(ln expected)) of the expected value, u = 2^-24: a trainer may keep the
 --     largest error and apply the exponent anew.
+-- after: priorities_never_change
 -- cites: Schaul et al. 2016, Algorithm 1, line 6; ray-project/ray#11750 and #2929, y-kamiya
 --     3ddcebe (enter at 1 or at their own error), pytorch/rl#2210 and #2215 (initial maximum far
 --     above real errors), dopamine's JAX sum tree (maximum lost on resume)

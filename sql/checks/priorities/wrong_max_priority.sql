@@ -15,6 +15,7 @@
 --     log.
 -- threshold: u (21 + 3 abs(ln expected)) of the expected value, u = 2^-24: a trainer may keep the
 --     largest error and apply the exponent anew.
+-- after: priorities_never_change
 -- cites: Schaul et al. 2016, Algorithm 1, line 6; dopamine's JAX sum tree (lost on resume)
 
 WITH so_far AS (

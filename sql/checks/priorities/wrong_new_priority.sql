@@ -14,6 +14,7 @@
 -- threshold: u (20 + alpha + 3 abs(ln expected)) of the expected value, u = 2^-24: what a float32
 --     logarithm and exponential lose. The largest seen in a sound run is 17 u.
 -- incremental: update_id
+-- after: not_a_number, wrong_alpha
 -- cites: Schaul et al. 2016, eq. 1 and section 3.3; Kaixhin/Rainbow 32c3f4b and
 --     instadeepai/flashbax#58 (kept as whole numbers), HorizonRobotics/alf#1232 (epsilon outside
 --     the exponent)

@@ -10,6 +10,7 @@
 --     without a word favours the method.
 -- needs: run_settings
 -- false_alarms: none; a run that was interrupted or killed has not failed
+-- after: run_died_when_full
 
 SELECT
     s.run_id,

@@ -11,6 +11,7 @@
 --     {stored_generation} ({found} draws in all)
 -- why: the index from slots to transitions is wrong, so a priority that is written to the slot
 --     changes another transition than the one that was learned from.
+-- after: slots_out_of_ring_order
 -- cites: vwxyzjn/cleanrl#511, ray-project/ray#6534 (a slot means another transition meanwhile).
 
 SELECT

@@ -19,6 +19,7 @@
 --     the eighth of the ring that was being filled and the one that the transition was stored in.
 -- false_alarms: at most alpha a run, 1% over the fifteen tests of an audit. None of 546 simulated
 --     prioritized runs of 400 or 4,000 updates failed it.
+-- after: draws_unlike_priorities.one_power
 -- cites: Schaul et al. 2016, eq. 1; hill-a/stable-baselines#941 and openai/baselines#170 (a part of
 --     the buffer is never drawn).
 

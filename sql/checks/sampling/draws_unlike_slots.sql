@@ -19,6 +19,7 @@
 --     one that is never drawn is seen from about 10 expected draws on.
 -- false_alarms: at most alpha a run, 1% over the fifteen tests of an audit. None of 546 simulated
 --     prioritized runs of 400 or 4,000 updates failed it.
+-- after: draws_unlike_priorities.one_power
 -- cites: Schaul et al. 2016, eq. 1; vwxyzjn/cleanrl#546 (a tree that is not padded).
 
 SELECT

@@ -21,6 +21,7 @@
 --     hazard 1; a draw whose update spans two bins is split between them in proportion.
 -- false_alarms: at most alpha a run, 1% over the fifteen tests of an audit. None of 546 simulated
 --     prioritized runs of 400 or 4,000 updates failed it.
+-- after: draws_unlike_priorities.one_power
 -- cites: Schaul et al. 2016, section 3.3 (new transitions are sure to be seen soon).
 
 SELECT

@@ -19,6 +19,7 @@
 --     never drawn is seen from 8 expected draws on.
 -- false_alarms: at most alpha a run, 1% over the fifteen tests of an audit. None of 546 simulated
 --     prioritized runs of 400 or 4,000 updates failed it.
+-- after: draws_unlike_priorities.one_power
 -- cites: hill-a/stable-baselines#941, openai/baselines#170 and #174 (the last item cannot be
 --     drawn).
 

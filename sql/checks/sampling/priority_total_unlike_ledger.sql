@@ -19,6 +19,8 @@
 --     adjusted by differences after w writes. A float64 tree that is recomputed is exact here.
 -- assumes: the log has all transitions that were in the buffer, and every sample of each update; an
 --     update for which it has not, and what follows it, is not judged.
+-- after: not_a_number, priorities_never_change, priority_not_as_written, priority_total_drifts,
+--     slots_out_of_ring_order, write_back_after_overwrite
 -- cites: google/flashbax#52, Kaixhin/Rainbow#76 and #81 (sums drift); seen on the trainer's own
 --     logs is a difference of 0 in 410,000 updates.
 

@@ -12,6 +12,7 @@
 --     all)
 -- why: what lies in a slot that was never filled is zeros or the remains of other memory; the agent
 --     learns from a transition that never happened.
+-- after: buffer_size_unlike_ids
 -- cites: huggingface/lerobot#918 (an uninitialised slot is sampled);
 --     MorvanZhou/Reinforcement-learning-with-tensorflow#54 (a NaN leads the search past the last
 --     leaf).

@@ -22,6 +22,7 @@
 --     mass, q = abs(excess) / V; V is at least 10. Normal tails gave 3 false alarms in 1,000 runs.
 -- false_alarms: at most alpha a run, 1% over the fifteen tests of an audit. None of 294 simulated
 --     stratified runs of 400 or 4,000 updates failed it.
+-- after: draws_unlike_priorities.one_power
 -- cites: Schaul et al. 2016, appendix B.2.1 (strata of equal mass).
 
 WITH measured AS (

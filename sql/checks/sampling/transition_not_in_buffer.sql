@@ -12,6 +12,8 @@
 -- why: the slot no longer holds, or does not yet hold, what the batch takes it for, so states,
 --     actions and rewards of different transitions are mixed, and the priority goes to the wrong
 --     one.
+-- after: batch_repeated, buffer_size_unlike_ids, drawn_slot_unlike_stored, slot_outside_buffer,
+--     write_back_after_overwrite
 -- cites: vwxyzjn/cleanrl#511, ray-project/ray#6534, pytorch/rl#4041 (overwritten slots).
 
 SELECT

@@ -20,6 +20,8 @@
 -- false_alarms: at most alpha a run, 1% over the fifteen tests of an audit; draws without
 --     replacement vary less. 1 of 254 simulated uniform runs of 400 or 4,000 updates failed it,
 --     with chance 4.8e-4.
+-- after: batch_repeated, buffer_size_unlike_ids, drawn_slot_unlike_stored, slot_outside_buffer,
+--     transition_not_in_buffer
 -- cites: hill-a/stable-baselines#941, openai/baselines#170 and #174 (the last items cannot be
 --     drawn).
 

@@ -16,6 +16,8 @@
 --     is never drawn is seen from 9.4 expected draws on.
 -- false_alarms: at most alpha a run, 1% over the fifteen tests of an audit. None of 254 simulated
 --     uniform runs of 400 or 4,000 updates failed it.
+-- after: batch_repeated, buffer_size_unlike_ids, drawn_slot_unlike_stored, slot_outside_buffer,
+--     transition_not_in_buffer
 -- cites: hill-a/stable-baselines#941, openai/baselines#170 and #174 (the last item cannot be
 --     drawn).
 

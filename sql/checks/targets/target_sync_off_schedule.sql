@@ -17,6 +17,7 @@
 -- assumes: the schedule counts agent steps, and a copy is made with the first update at or after it
 --     falls due. An interval is taken within a process, because a resumed run may not learn at
 --     once. Whether a copy that is logged copied anything cannot be seen.
+-- after: duplicate_update_ids, learning_during_evaluation, updates_out_of_order
 -- cites: Mnih et al. 2015, methods; Hessel et al. 2018, table 1 (every 32,000 frames)
 
 WITH marks AS (

@@ -11,6 +11,7 @@
 -- why: the first updates are drawn from a handful of transitions of the same game, and their
 --     priorities and the network's first values are made by those.
 -- incremental: update_id
+-- after: updates_out_of_order
 -- cites: Mnih et al. 2015, extended data table 1 (replay start size)
 
 SELECT u.run_id, u.update_id, u.env_step, s.learning_starts

@@ -14,6 +14,7 @@
 --     what the first and the last burst can be cut by.
 -- assumes: update_period counts agent steps over all environments. Each process is judged by
 --     itself.
+-- after: duplicate_update_ids, learning_during_evaluation, updates_out_of_order
 -- cites: Hessel et al. 2018, table 1 (an update every 4 agent steps); Fedus et al. 2020 (replay
 --     ratio)
 

@@ -14,6 +14,7 @@
 --     end, and the run converges to something else; beyond 1, rare transitions weigh too much.
 -- threshold: one step of all environments on the schedule's slope, or one episode where it moves by
 --     episodes, because a trainer may count the one under way or not, and 4 * 2^-24 for a float32.
+-- after: updates_out_of_order
 -- cites: Schaul et al. 2016, section 3.4; keras-rl/keras-rl#212 and thu-ml/tianshou#386 (never
 --     annealed), ray-project/ray#6973 and y-kamiya ae32207 (beyond 1)
 

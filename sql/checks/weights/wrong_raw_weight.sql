@@ -17,6 +17,7 @@
 -- threshold: u (20 + 4 beta + 3 abs(ln expected)) of the expected value, u = 2^-24: what a float32
 --     quotient and power lose. The largest seen in a sound run is 15 u.
 -- incremental: update_id
+-- after: weights_all_one
 -- cites: Schaul et al. 2016, section 3.4; Kaixhin/Rainbow 4e2b1ea (N is the capacity),
 --     tensorforce/tensorforce#267 (all 1)
 

@@ -13,6 +13,7 @@
 -- assumes: every step of a training episode is stored. Not judged: the last n - 1 steps
 --     where most episodes lack theirs, which is a finding of missing_tail_windows; an episode that a resume cut in two, whose open windows may be
 --     lost; a run whose recorder says that it dropped rows.
+-- after: episodes_overlap, evaluation_logged_as_training, missing_transition_ids
 -- cites: conservation of steps; google/dopamine#228
 
 WITH suspects AS (

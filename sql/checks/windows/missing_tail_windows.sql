@@ -13,6 +13,7 @@
 --     these windows out on purpose; it is still a loss of n - 1 transitions an episode.
 -- threshold: more than half of the finished episodes lack their last k steps, with k < n, and have
 --     all before them. Fewer are no habit of the replay and a finding of missing_steps.
+-- after: wrong_episode_length
 -- cites: Sutton and Barto 2018, eq. 7.1 (windows are cut at the episode's end)
 
 SELECT

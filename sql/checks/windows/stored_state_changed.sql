@@ -12,6 +12,7 @@
 --     transitions changed
 -- why: a stored state is history and cannot change. One that does shares its memory with something
 --     that is still written to, or its frames were freed too early.
+-- after: drawn_slot_unlike_stored, wrong_frame_stack
 -- cites: ray-project/ray#18358; Kaixhin/Rainbow 9cb5f59 (frames older than the write head)
 
 SELECT

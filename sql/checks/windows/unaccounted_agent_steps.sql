@@ -14,6 +14,7 @@
 -- assumes: a run that was resumed may have given up the episodes that were under way at the
 --     checkpoint, so of such a run only steps too many are judged. Not judged: a run whose recorder
 --     says that it dropped rows.
+-- after: duplicate_episodes, episodes_overlap, evaluation_logged_as_training, wrong_episode_length
 -- cites: conservation of steps; allenai/tango#152, wandb/wandb#6728
 
 WITH last AS (

@@ -12,6 +12,7 @@
 -- threshold: (length + 2) 2^-24 times the sum of the absolute rewards: a running sum in float32,
 --     and the logged rewards' rounding to float32. 0 where all rewards are 0.
 -- assumes: only episodes that are stored whole, each step once, are judged.
+-- after: wrong_clipped_reward
 -- cites: conservation of rewards; y-kamiya/DQN-Atari (rewards stored in uint8)
 
 WITH whole AS (

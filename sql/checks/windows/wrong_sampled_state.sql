@@ -12,6 +12,8 @@
 --     not the transition's
 -- why: action, reward and priority are then learned for a state that they do not belong to.
 -- assumes: a transition that the log does not have is a finding of other checks.
+-- after: drawn_slot_unlike_stored, inconsistent_observations, stored_state_changed,
+--     wrong_frame_stack
 -- cites: ray-project/ray#18358 (observations in shared memory change after they were stored);
 --     vwxyzjn/cleanrl#511 (slots overwritten between draw and use)
 
