@@ -102,8 +102,8 @@ def run(
 ) -> None:
     """Answer the question of a report over a log.
 
-    rlaudit report list names the reports; rlaudit report show NAME prints the SQL of one, with
-    its parameters.
+    rlaudit report list names the reports and their parameters; rlaudit report show NAME prints the
+    SQL of one, with the defaults and bounds of its parameters.
     """
     from rlaudit.auditing import find_report, reporting
     from rlaudit.auditing.values import pairs
