@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -40,7 +41,9 @@ def watching():
             async with app.run_test(size=(80, 24)) as pilot:
                 await scenario(lambda condition: until(app, pilot, condition), pilot)
 
-        asyncio.run(whole())
+        # In a thread: the browser of other tests has a loop running in this one.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, whole()).result()
         assert app.failure is None
 
     return run
