@@ -8,7 +8,6 @@ import threading
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import duckdb
-import polars as pl
 
 from rlaudit.auditing.failures import first_line
 from rlaudit.errors import QueryError, UsageError, did_you_mean
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
+    import polars as pl
     from duckdb import DuckDBPyConnection, DuckDBPyRelation, Statement
 
 _ROWS_AT_ONCE = 10_000
@@ -59,7 +59,11 @@ class Rows:
 
     def frame(self) -> pl.DataFrame:
         """Return all rows at once, whatever the limit; empty where the query has no result."""
-        return pl.DataFrame() if self._relation is None else self._relation.pl()
+        if self._relation is not None:
+            return self._relation.pl()
+        import polars as pl  # noqa: PLC0415 - no command needs a frame, and it takes long
+
+        return pl.DataFrame()
 
 
 @contextlib.contextmanager
@@ -110,7 +114,10 @@ def query(
         ) from error
     except duckdb.Error as error:
         bound = _bound(failing, given) if failing else {}
-        raise _refusal(_placed(con, error, sql, failing, bound), failing, file) from error
+        refusal = _refusal(_placed(con, error, sql, failing, bound), failing, file)
+        if isinstance(error, duckdb.ParserException):
+            refusal.hint = _word_of_sql(con, str(error), sql)
+        raise refusal from error
     finally:
         if timer is not None:
             timer.cancel()
@@ -175,6 +182,28 @@ def _placed(
         except duckdb.Error as placed:
             return placed
     return type(error)(str(error).partition("\nLINE ")[0])
+
+
+def _word_of_sql(con: DuckDBPyConnection, message: str, sql: str) -> str:
+    """Return a hint if what stands before a syntax error is a word of SQL used as a name.
+
+    DuckDB points behind it: in SELECT 1 AS at, at FROM t to FROM.
+    """
+    excerpt = _EXCERPT.search(message)
+    near = re.search(r'at or near "(,|\)|from)"', message, re.IGNORECASE)
+    if not excerpt or not near:
+        return ""
+    lines = sql.splitlines(keepends=True)
+    shown = f"LINE {excerpt['line']}: "
+    start = sum(map(len, lines[: int(excerpt["line"]) - 1]))
+    before = sql[: start + excerpt[0].rindex("^") - excerpt[0].index("\n") - 1 - len(shown)]
+    word = re.search(r"(\w+)\s*$", before)
+    if "..." in excerpt[0] or not word:  # a long line is cut short, and the caret moved
+        return ""
+    named = "SELECT 1 FROM duckdb_keywords() WHERE keyword_name = ? AND keyword_category = ?"
+    if not con.execute(named, [word[1].lower(), "type_function"]).fetchall():
+        return ""
+    return f'{word[1]} is a word of SQL: as a name it is written "{word[1]}"'
 
 
 def _refusal(error: duckdb.Error, statement: Statement | None, file: Path | None) -> QueryError:

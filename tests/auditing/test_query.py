@@ -140,6 +140,26 @@ def test_the_line_that_is_wrong_is_shown(con, tmp_path, sql, note):
     assert str(caught.value).startswith(f"{tmp_path / 'q.sql'}:{line}: ")
 
 
+@pytest.mark.parametrize(
+    ("sql", "hint"),
+    [
+        ("SELECT 1 AS a,\n  2 AS at,\n  at\nFROM range(3)", "at is a word of SQL: as a name it is"),
+        ("SELECT max(left)\nFROM range(3)", 'left is a word of SQL: as a name it is written "le'),
+        ("SELECT at, 1 FROM range(3)", 'at is a word of SQL: as a name it is written "at"'),
+        ("SELECT 1 +, 2", ""),
+        ("SELECT foo bar FROM baz WHERE", ""),
+        ("SELECT 1 foo bar, 2", ""),
+        ("SELECT 'a long text that is longer than DuckDB shows of a line, so that it cuts', at, 1",
+         ""),
+    ],
+)  # fmt: skip
+def test_a_word_of_sql_that_is_used_as_a_name_is_told(con, sql, hint):
+    with pytest.raises(QueryError, match="syntax error") as caught:
+        run(con, sql)
+    assert caught.value.hint.startswith(hint)
+    assert bool(caught.value.hint) == bool(hint)
+
+
 def test_no_line_is_shown_of_text_that_the_user_did_not_write(con):
     """DuckDB shows SELECT CAST('x' AS INTEGER), which it made of the query."""
     with pytest.raises(QueryError, match=r"^q\.sql: Conversion Error") as caught:
