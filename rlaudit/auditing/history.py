@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import duckdb
-import pyarrow as pa
 
 from rlaudit.auditing.results import RunSnapshot
 from rlaudit.auditing.scripts import tables_needed
@@ -35,21 +34,7 @@ if TYPE_CHECKING:
 HISTORY_VERSION = 1
 
 _IDS = ("last_update_id", "last_transition_id", "last_episode_id", "last_env_step")
-_RUNS = pa.schema(
-    [
-        ("audit_id", pa.string()),
-        ("run_id", pa.string()),
-        ("table_rows", pa.map_(pa.string(), pa.int64())),
-        *((name, pa.int64()) for name in _IDS),
-    ]
-)
 _WORDS = ("audit_id", "check_name", "family", "run_id", "fingerprint", "severity", "status")
-_VERDICTS = pa.schema(
-    [
-        *((name, pa.string()) for name in (*_WORDS, "diagnosis", "message")),
-        ("wrong_rows", pa.int64()),
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +97,25 @@ def record_audit(report: AuditReport, path: str | Path, *, wait: float = 10.0) -
             runs = [_run_row(audit_id, run) for run in source.snapshot]
             rows = (_verdict_rows(audit_id, result, shared) for result in source.results)
             verdicts = [row for some in rows for row in some]
-            # Arrow takes a thousand runs at once; row by row they would take seconds.
-            batches.insert(con, "audited_runs", pa.Table.from_pylist(runs, schema=_RUNS))
-            batches.insert(con, "verdicts", pa.Table.from_pylist(verdicts, schema=_VERDICTS))
+            _insert(con, runs, verdicts)
         con.execute("COMMIT")
     return ids
+
+
+def _insert(
+    con: DuckDBPyConnection, runs: list[dict[str, Any]], verdicts: list[dict[str, Any]]
+) -> None:
+    """Append the rows of one log: by Arrow, as row by row a thousand runs would take seconds."""
+    import pyarrow as pa  # noqa: PLC0415 - only an audit that is recorded needs it
+
+    text, number = pa.string(), pa.int64()
+    counts = {"audit_id": text, "run_id": text, "table_rows": pa.map_(text, number)}
+    words = dict.fromkeys((*_WORDS, "diagnosis", "message"), text)
+    for table, rows, columns in (
+        ("audited_runs", runs, {**counts, **dict.fromkeys(_IDS, number)}),
+        ("verdicts", verdicts, {**words, "wrong_rows": number}),
+    ):
+        batches.insert(con, table, pa.Table.from_pylist(rows, schema=pa.schema(columns)))
 
 
 def read_history(

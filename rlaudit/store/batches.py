@@ -8,37 +8,39 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from rlaudit.store.schema import table_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import pyarrow as pa
     from duckdb import DuckDBPyConnection
-
-_ARROW_TYPES = {
-    "BIGINT": pa.int64(),
-    "INTEGER": pa.int32(),
-    "UBIGINT": pa.uint64(),
-    "DOUBLE": pa.float64(),
-    "FLOAT": pa.float32(),
-    "BOOLEAN": pa.bool_(),
-    "VARCHAR": pa.string(),
-    "JSON": pa.string(),
-    "TIMESTAMP": pa.timestamp("us"),
-    "MAP(VARCHAR, BIGINT)": pa.map_(pa.string(), pa.int64()),
-}
 
 
 @functools.cache
 def arrow_schema(table: str) -> pa.Schema:
     """Return the Arrow types of all columns of ``raw.<table>``."""
-    return pa.schema((name, _ARROW_TYPES[kind]) for name, kind in table_columns()[table].items())
+    import pyarrow as pa  # noqa: PLC0415 - whoever only reads a log starts without it
+
+    types = {
+        "BIGINT": pa.int64(),
+        "INTEGER": pa.int32(),
+        "UBIGINT": pa.uint64(),
+        "DOUBLE": pa.float64(),
+        "FLOAT": pa.float32(),
+        "BOOLEAN": pa.bool_(),
+        "VARCHAR": pa.string(),
+        "JSON": pa.string(),
+        "TIMESTAMP": pa.timestamp("us"),
+        "MAP(VARCHAR, BIGINT)": pa.map_(pa.string(), pa.int64()),
+    }
+    return pa.schema((name, types[kind]) for name, kind in table_columns()[table].items())
 
 
 def from_dicts(table: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Return ``rows`` as a table; a key that is absent is NULL."""
+    import pyarrow as pa  # noqa: PLC0415 - see arrow_schema
+
     return pa.Table.from_pylist(
         [
             # Arrow takes a map as pairs.
@@ -51,6 +53,8 @@ def from_dicts(table: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 
 def to_dicts(table: pa.Table) -> list[dict[str, Any]]:
     """Return the rows of ``table``, maps as dictionaries; the inverse of :func:`from_dicts`."""
+    import pyarrow as pa  # noqa: PLC0415 - see arrow_schema
+
     maps = [field.name for field in table.schema if pa.types.is_map(field.type)]
     rows: list[dict[str, Any]] = table.to_pylist()
     for row in rows:

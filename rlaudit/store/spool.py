@@ -21,9 +21,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from rlaudit.store import batches
 from rlaudit.store.schema import TABLES, table_columns
 
@@ -31,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
 _NAME = re.compile(r"\d{8}T\d{12}-(?P<segment_id>[0-9a-f]+)-\d{6}")
@@ -62,6 +60,8 @@ def write_entry(path: Path, name: str, tables: Mapping[str, pa.Table]) -> None:
 
     Raises :class:`OSError` when it cannot; nothing is left behind then.
     """
+    import pyarrow.parquet as pq  # noqa: PLC0415 - see fold_in
+
     folder = spool_folder(path)
     draft = folder / f"{name}.new"
     _make_draft(draft)
@@ -123,6 +123,8 @@ def fold_in(con: DuckDBPyConnection, entries: Sequence[Path], *, into: str = "ra
     then the ledger keeps calling the rows spooled. An unreadable folder is left out and reported,
     since no writer must stop for it.
     """
+    import pyarrow as pa  # noqa: PLC0415 - most readers find no spool, and its import takes long
+
     folded = Folded()
     names = {str(row[0]) for row in con.sql("SELECT file FROM raw.spool_folded").fetchall()}
     for entry in entries:
@@ -180,6 +182,8 @@ def run_exists(con: DuckDBPyConnection, run_id: str) -> bool:
 
 
 def _read_entry(entry: Path) -> dict[str, pa.Table]:
+    import pyarrow.parquet as pq  # noqa: PLC0415 - see fold_in
+
     tables = {}
     for table in TABLES:
         file = entry / f"{table}.parquet"

@@ -178,7 +178,7 @@ def test_a_failed_write_leaves_nothing_behind(log, monkeypatch):
     def full(*_arguments, **_keywords):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(spool.pq, "write_table", full)
+    monkeypatch.setattr("pyarrow.parquet.write_table", full)
     with pytest.raises(OSError, match="No space left"):
         put(log, "a", "aa", updates=[1])
     assert list(spool.spool_folder(log).iterdir()) == []
