@@ -138,8 +138,11 @@ def audit(
     )
     from rlaudit.render.audit import write_audit
 
-    with destination(output) as stream:
-        write_audit(stream, report, fmt, fail_on="error" if fail_on == "error" else "warning")
+    # Of one log that cannot be read there is nothing to show beside the reason, which comes below.
+    unread = len(report.sources) == 1 and not report.sources[0].results
+    if not unread or fmt != "table" or output is not None:
+        with destination(output) as stream:
+            write_audit(stream, report, fmt, fail_on="error" if fail_on == "error" else "warning")
     say_what_is_missing(report)
     raise typer.Exit(_exit_code(report, fail_on))
 

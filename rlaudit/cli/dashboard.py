@@ -45,7 +45,6 @@ def watch(
     from rlaudit.live import take_look
     from rlaudit.render.dashboard import show_dashboard
 
-    _refuse_without_terminal()
     path = Path(source).absolute()
     # What cannot be read ever is said before the screen opens, and by an exit code.
     try:
@@ -54,6 +53,7 @@ def watch(
         pass
     else:
         _refuse_unknown(run, [known.run_id for known in look.runs])
+    _refuse_without_terminal()
     quit_ = show_dashboard(path, chosen=run, every=every, audits=audit)
     raise typer.Exit(EXIT_CLEAN if quit_ else EXIT_INTERRUPTED)
 

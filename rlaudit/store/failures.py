@@ -102,7 +102,11 @@ def error_of(path: Path, error: Exception, *, writing: bool) -> RlauditError:
     elif "valid DuckDB database file" in message or (
         isinstance(error, duckdb.IOException) and _lacks_magic(path)
     ):
-        result = NotALogError(f"{path} is not a DuckDB database", hint="check the path")
+        result = NotALogError(
+            f"{path} is not a DuckDB database",
+            hint="rlaudit train writes a log into one; of other files, rlaudit check-duplicates "
+            "reads CSV, Parquet and JSON",
+        )
     elif _DAMAGED.search(message):
         result = DatabaseError(
             f"{path} is damaged or cut short ({line})", hint="restore it from a copy"

@@ -3,6 +3,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
 
 import duckdb
 import pytest
@@ -158,6 +160,40 @@ def test_what_can_be_judged_is_shown_beside_what_cannot(run, bad, tmp_path):
     assert err.startswith("error: ")
     assert str(nothing) in err
     assert err.count("\n") == 1
+
+
+NOT_DUCKDB = (
+    "is not a DuckDB database (rlaudit train writes a log into one; of other files, "
+    "rlaudit check-duplicates reads CSV, Parquet and JSON)"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [(None, "does not exist (check the path)"), ("step,reward\n" * 500, NOT_DUCKDB)],
+)
+def test_a_single_log_that_cannot_be_read_is_one_line(run, tmp_path, text, reason):
+    file = tmp_path / "steps.csv"
+    if text is not None:
+        file.write_text(text)
+    assert run(file) == (2, "", f"error: {file} {reason}\n")
+    # Programs get their object all the same, and a file never stays empty.
+    assert json.loads(run(file, "--format", "json")[1])["problems"][0]["source"] == str(file)
+    run(file, "--output", tmp_path / "report.txt")
+    assert (tmp_path / "report.txt").read_text() == f"{file}: could not be read\n"
+
+
+def test_an_audit_loads_no_frames(log):
+    code = f"""
+import sys
+from rlaudit.cli import main
+assert main(["audit", {str(log)!r}, "--select", "duplicates"]) == 0
+sys.exit(str({{"torch", "polars", "pyarrow", "numpy", "textual"}} & set(sys.modules)))
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert found.stderr == "set()\n"
 
 
 def test_a_folder_and_several_files_say_which_is_which(run, bad, tmp_path):

@@ -122,6 +122,13 @@ def test_without_a_terminal_it_is_refused_in_one_line(log):
     assert found.stderr.count("\n") == 1
 
 
+def test_a_log_that_is_not_there_is_said_before_that_there_is_no_terminal(tmp_path):
+    command = rlaudit("watch", tmp_path / "none.duckdb")
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr == f"error: {tmp_path / 'none.duckdb'} does not exist (check the path)\n"
+
+
 def test_a_terminal_that_cannot_be_drawn_on_is_refused(log, terminal):
     opened = terminal(rlaudit("watch", log), columns=300, env={"TERM": "dumb"})
     ends(opened, 2)
