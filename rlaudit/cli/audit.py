@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path  # noqa: TC003 - Typer reads the annotations
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -41,6 +41,12 @@ Ignore = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", help="Leave this check, family or pattern out; may be repeated."),
 ]
+Baseline = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Leave out the findings that this file accepts; see baseline."
+    ),
+]
 Run = Annotated[str | None, typer.Option(metavar="ID", help="Judge only the run of this id.")]
 
 
@@ -62,12 +68,7 @@ def audit(
     limit: Annotated[
         int, typer.Option(min=0, help="Most example rows for each finding; 0 shows all.")
     ] = 5,
-    baseline: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Leave out the findings that this file accepts; see baseline."
-        ),
-    ] = None,
+    baseline: Baseline = None,
     no_baseline: Annotated[
         bool, typer.Option("--no-baseline", help="Show accepted findings like any other.")
     ] = False,

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rlaudit.cli.output import Wait, destination, narrate, note, refuse_unwritable
+from rlaudit.cli.audit import Baseline, Ignore, say_what_is_missing
+from rlaudit.cli.output import Checks, Wait, destination, narrate, note, refuse_unwritable
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED
 
 
@@ -34,6 +35,9 @@ def html(
             "--audit/--no-audit", help="Run the checks as well; a large log takes half a minute."
         ),
     ] = True,
+    ignore: Ignore = None,
+    checks: Checks = None,
+    baseline: Baseline = None,
     wait: Wait = 10.0,
 ) -> None:
     """Write a page that shows a log and its audit.
@@ -42,12 +46,18 @@ def html(
     and no JavaScript. Exit code 0 whatever the audit finds,
     2 if something could not be done; the page then says what.
     """
-    from rlaudit.cli.audit import say_what_is_missing
     from rlaudit.render.auditing import audit_display
     from rlaudit.render.page import page_html, read_page
 
     with audit_display() as progress:
-        page = read_page(source, runs=run or (), audit=audit, wait=wait, on_progress=progress)
+        page = read_page(
+            source,
+            runs=run or (),
+            audit=audit,
+            judging={"ignore": ignore or (), "checks_dirs": checks or (), "baseline": baseline},
+            wait=wait,
+            on_progress=progress,
+        )
     text = page_html(page)
     with destination(output) as stream:
         stream.write(text)

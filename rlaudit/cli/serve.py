@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from rlaudit.cli.output import narrate
+from rlaudit.cli.audit import Baseline, Ignore  # noqa: TC001 - Typer reads the annotations
+from rlaudit.cli.output import Checks, narrate
 from rlaudit.errors import DatabaseLockedError
 
 
@@ -29,6 +30,9 @@ def serve(
     audit: Annotated[bool, typer.Option("--audit/--no-audit", help="Run the checks as well.")] = (
         True
     ),
+    ignore: Ignore = None,
+    checks: Checks = None,
+    baseline: Baseline = None,
     every: Annotated[
         float, typer.Option(metavar="SECONDS", min=1, help="Least time between two pages.")
     ] = 5.0,
@@ -54,4 +58,9 @@ def serve(
         typer.echo(f"{source} is shown at {address.url}")
         if not address.is_loopback:
             narrate("warning", f"whoever reaches {host} can read {source}")
-        serve_page(PageKeeper(path, audit=audit, every=every), opened, address)
+        judging = {
+            "ignore": ignore or [],
+            "checks_dirs": [str(folder) for folder in checks or ()],
+            "baseline": None if baseline is None else str(baseline),
+        }
+        serve_page(PageKeeper(path, audit=audit, judging=judging, every=every), opened, address)

@@ -1,8 +1,8 @@
 """The page of a log for ``rlaudit serve``, in a process of its own.
 
 ``python -m rlaudit.cli.served_page OPTIONS``. OPTIONS: one JSON object with ``path``, ``audit``,
-``live`` and ``folder``, where what the last audit found is kept for the next page. Output: the
-page.
+``judging``, ``live`` and ``folder``, where what the last audit found is kept for the next page.
+Output: the page.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import json
 import pickle
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rlaudit.cli.beside import begin_beside
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, RlauditError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rlaudit.auditing import AuditReport
     from rlaudit.live import FileState
 
@@ -30,6 +32,7 @@ def main() -> int:
             Path(options["path"]),
             Path(options["folder"]),
             audit=options["audit"],
+            judging=options["judging"],
             live=options["live"],
         )
     except RlauditError as error:
@@ -39,7 +42,9 @@ def main() -> int:
     return EXIT_CLEAN
 
 
-def served_page(path: Path, folder: Path, *, audit: bool, live: str) -> str:
+def served_page(
+    path: Path, folder: Path, *, audit: bool, judging: Mapping[str, Any], live: str
+) -> str:
     """Return the page of the log at ``path``, which is called ``live`` on its server.
 
     The log is not audited again if nothing was written to it since the last page of ``folder``.
@@ -52,7 +57,11 @@ def served_page(path: Path, folder: Path, *, audit: bool, live: str) -> str:
     kept = folder / "audit"
     known = _audit_of(state, kept) if audit else None
     page = read_page(
-        path, audit=audit if known is None else known, record=folder / "audits.duckdb", wait=5.0
+        path,
+        audit=audit if known is None else known,
+        judging=judging,
+        record=folder / "audits.duckdb",
+        wait=5.0,
     )
     # A problem may be gone at the next page, though the log is the same: another had it open.
     if known is None and page.audit is not None and not page.audit.problems:

@@ -14,11 +14,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rlaudit.live import file_state, rest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rlaudit.live import FileState
 
 _PROGRAM = "rlaudit.cli.served_page"
@@ -37,6 +39,7 @@ class PageKeeper:
     Args:
         path: the log, as the page is to call it.
         audit: whether the page shows an audit.
+        judging: options of that audit, as JSON can write them; ``read_page`` has them.
         every: least seconds between two pages.
 
     Attributes:
@@ -46,12 +49,20 @@ class PageKeeper:
 
     """
 
-    def __init__(self, path: Path, *, audit: bool = True, every: float = 5.0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        audit: bool = True,
+        judging: Mapping[str, Any] | None = None,
+        every: float = 5.0,
+    ) -> None:
         self.page: bytes | None = None
         self.state = ""
         self.problem = ""
         self._path = path
         self._audit = audit
+        self._judging = dict(judging or {})
         self._every = every
         self._began = secrets.token_hex(4)
         self._pages = 0
@@ -86,6 +97,7 @@ class PageKeeper:
         options = {
             "path": str(self._path),
             "audit": self._audit,
+            "judging": self._judging,
             "live": state,
             "folder": str(folder),
         }

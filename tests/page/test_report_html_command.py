@@ -7,6 +7,19 @@ from page_logs import add_run
 
 from rlaudit.cli import main
 
+OWN_CHECK = """\
+-- name: any_run
+-- title: A log with a run
+-- severity: error
+-- reads: runs
+-- grain: run_id
+-- groups: runs
+-- diagnosis: run {run_id} is there
+-- why: it is a test.
+
+SELECT run_id FROM runs
+"""
+
 
 @pytest.fixture
 def log(log_file):
@@ -64,6 +77,27 @@ def test_the_audit_is_of_the_chosen_runs(capsys, log_file, tmp_path):
     assert found
     assert "over 2 runs:" in section
     assert "<strong>run broken, 4 rows</strong>" in section
+
+
+def test_a_projects_checks_and_baseline_count(capsys, log, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "checks").mkdir()
+    (tmp_path / "checks" / "any_run.sql").write_text(OWN_CHECK, encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.rlaudit]\nchecks = ["checks"]\nbaseline = "accepted.json"\n', encoding="utf-8"
+    )
+
+    def headings():
+        assert run(capsys, log)[0] == 0
+        page = (tmp_path / "report.html").read_text(encoding="utf-8")
+        section = re.search(r'<section id="findings".*?</section>', page, re.DOTALL)[0]
+        return set(re.findall(r"(\w+)</h3>", section))
+
+    accept = ["baseline", "write", str(log), "--output", "accepted.json"]
+    assert main([*accept, "--ignore", "any_run"]) == 0
+    assert headings() == {"any_run"}
+    assert main(accept) == 0
+    assert headings() == set()
 
 
 def test_what_could_not_be_done_stands_on_the_page_and_on_stderr(capsys, log_file, tmp_path):

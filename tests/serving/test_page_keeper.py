@@ -31,7 +31,7 @@ def make(log, tmp_path):
     folder.mkdir()
 
     def made(*, audit=True):
-        page = served_page(log, folder, audit=audit, live="1-1")
+        page = served_page(log, folder, audit=audit, judging={}, live="1-1")
         history = folder / "audits.duckdb"
         if not history.exists():
             return page, 0

@@ -50,6 +50,19 @@ def test_the_page_is_made_again_when_the_log_has_changed(log_file, log, served):
     assert "second" in page(server)
 
 
+def test_checks_of_ones_own_are_on_the_page(log, served, tmp_path):
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "any_run.sql").write_text(
+        "-- name: any_run\n-- title: A log with a run\n-- severity: error\n-- reads: runs\n"
+        "-- grain: run_id\n-- groups: runs\n-- diagnosis: run {run_id} is there\n"
+        "-- why: it is a test.\n\nSELECT run_id FROM runs\n",
+        encoding="utf-8",
+    )
+    server = served(log, "--port", "0", "--checks", str(folder))
+    assert "run first is there" in page(server)
+
+
 def test_a_log_that_is_gone_is_said_and_the_last_page_stays(log, served):
     server = served(log, "--port", "0", "--no-audit", "--every", "1")
     shown = page(server)

@@ -78,6 +78,7 @@ def read_page(
     *,
     runs: Sequence[str] = (),
     audit: bool | AuditReport = True,
+    judging: Mapping[str, Any] | None = None,
     wait: float = 10.0,
     on_progress: Callable[[int, int, str, str], object] | None = None,
     record: Path | None = None,
@@ -88,12 +89,13 @@ def read_page(
         source: a log file.
         runs: ids of the runs to show; all if empty.
         audit: whether to run the checks as well, or what they found in the log as it is.
+        judging: options of :func:`rlaudit.audit` on what is judged: ignore, checks_dirs, baseline.
         wait: seconds to wait for a log that another process writes.
         on_progress: called as :func:`rlaudit.audit` does.
         record: history of the audits of a log that is shown again and again while it grows.
 
     Raises:
-        UsageError: for a run that the log does not have.
+        UsageError: for a run that the log does not have, and as rlaudit.audit does.
         DatabaseError: for a log that cannot be read.
 
     """
@@ -120,6 +122,7 @@ def read_page(
             wait=wait,
             on_progress=on_progress,
             record=record,
+            **(judging or {}),
         )
     return PageData(
         source=str(source),
