@@ -23,7 +23,7 @@ from rlaudit.auditing.snapshot import snapshot_of
 from rlaudit.auditing.sourcing import find_sources
 from rlaudit.errors import NotALogError, Problem, RlauditError, UsageError
 from rlaudit.sqlfiles import read_checks, sql_root
-from rlaudit.store import open_for_reading
+from rlaudit.store import open_for_reading, refuse_unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -86,6 +86,8 @@ def audit(
             "since_last is set and record is not",
             hint="--since-last needs --record FILE, which knows what was read before",
         )
+    if record is not None:
+        refuse_unwritable(Path(record).absolute())
     accepted = None if baseline is None else read_baseline(baseline)
     everything, check_problems = read_checks(sql_root() / "checks", *map(Path, checks_dirs))
     unreadable = {problem.path.stem for problem in check_problems if problem.path is not None}

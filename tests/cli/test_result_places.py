@@ -35,6 +35,13 @@ def test_a_result_without_a_place_is_refused_before_anything_is_read(capsys, tmp
     )
 
 
+def test_a_record_without_a_place_is_refused_before_the_log_is_read(capsys, tmp_path):
+    file = tmp_path / "none" / "audits.duckdb"
+    assert main(["audit", "none.duckdb", "--record", str(file)]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: cannot write {file}: the folder {file.parent} does not exist")
+
+
 def test_a_place_that_is_looked_at_stays_as_it_was(capsys, tmp_path):
     (tmp_path / "x.json").write_text("earlier")
     assert main(["audit", str(tmp_path / "none.duckdb"), "-o", str(tmp_path / "y.json")]) == 2
