@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import typer.main
@@ -146,6 +147,16 @@ def test_an_interrupt_exits_130(capsys, monkeypatch):
     broken_by(monkeypatch, KeyboardInterrupt())
     assert main(GENERIC) == 130
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_an_interruption_while_packages_are_read_is_no_traceback(monkeypatch, capsys):
+    class Interrupted(ModuleType):
+        def __getattr__(self, name):
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "rlaudit.cli.app", Interrupted("rlaudit.cli.app"))
+    assert main(["--version"]) == 130
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_message_cannot_command_the_terminal(capsys):
