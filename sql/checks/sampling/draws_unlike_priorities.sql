@@ -29,7 +29,8 @@
 
 -- power: least squares of ln(O / E) over the logarithm of the priority, weighted by E, plus 1.
 -- one_power: whether that line explains the departure, as it does where the exponent is wrong. A
--- power below 0 is none: what can not be drawn keeps the high priority that it was inserted with.
+-- power below 0, by more than three standard errors, is none: what cannot be drawn keeps the high
+-- priority that it was inserted with.
 WITH tested AS (
     SELECT
         *,
@@ -46,7 +47,9 @@ powers AS (
         nullif(sum(expected * x * x) * weight - pow(sum(expected * x), 2), 0) AS xx,
         nullif(sum(expected * y * y) * weight - pow(sum(expected * y), 2), 0) AS yy,
         1 + xy / xx AS power,
-        coalesce(power > 0 AND xy * xy / xx / yy >= 0.82, false) AS one_power
+        coalesce(
+            power + 3 * sqrt(weight / xx) > 0 AND xy * xy / xx / yy >= 0.82, false
+        ) AS one_power
     FROM tested
     WHERE y IS NOT NULL
     GROUP BY run_id
