@@ -8,7 +8,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rlaudit.render.summary import by_reason, count, departure_line, source_summary, summary
+from rlaudit.render.summary import (
+    by_reason,
+    count,
+    departure_line,
+    diagnosis_with_cause,
+    source_summary,
+    summary,
+)
 from rlaudit.render.values import printable
 
 if TYPE_CHECKING:
@@ -60,15 +67,16 @@ def _document(report: AuditReport) -> Iterator[str]:
 
 def _table(report: AuditReport) -> Iterator[str]:
     several = len(report.sources) > 1
-    shown = report.findings[:MOST]
+    shown = sorted(report.findings, key=lambda finding: bool(finding.follows))[:MOST]
     yield ""
     yield f"| | check |{' log |' if several else ''} run | rows | diagnosis |"
     yield f"| --- | --- |{' --- |' if several else ''} --- | ---: | --- |"
     for finding in shown:
         log = f" {_code(finding.source)} |" if several else ""
+        diagnosis = escaped(diagnosis_with_cause(finding))
         yield (
             f"| {finding.check.severity} | {_code(finding.check.name)} |{log} "
-            f"{_code(finding.run_id or 'NULL')} | {finding.rows:,} | {escaped(finding.diagnosis)} |"
+            f"{_code(finding.run_id or 'NULL')} | {finding.rows:,} | {diagnosis} |"
         )
     if len(shown) < len(report.findings):
         yield ""

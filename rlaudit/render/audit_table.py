@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 from rlaudit.auditing import Departure
 from rlaudit.render.summary import (
     by_reason,
+    causes_first,
+    consequence_line,
     count,
     departure_line,
+    is_consequence,
     runs_of,
     source_summary,
     summary,
@@ -72,17 +75,8 @@ def _write_source(console: Console, source: SourceReport) -> None:
     if not source.findings and not source.problems:
         print_line(console, "  nothing found", "green")
     found = [result for result in source.results if result.findings]
-    for result in sorted(found, key=_order):
+    for result in sorted(found, key=causes_first):
         _write_check(console, source, result)
-
-
-def _order(result: CheckResult) -> tuple[bool, bool]:
-    """Put what is to be mended before its consequences, and errors before warnings."""
-    return _is_consequence(result), result.check.severity == "warning"
-
-
-def _is_consequence(result: CheckResult) -> bool:
-    return all(finding.follows for finding in result.findings)
 
 
 def _write_check(console: Console, source: SourceReport, result: CheckResult) -> None:
@@ -106,7 +100,7 @@ def _write_check(console: Console, source: SourceReport, result: CheckResult) ->
             print_indented(console, f"rows of run {first.run_id}:")
         hidden = print_sample(console, example_columns(result, rows), rows)
         _write_rest(console, source, first, hidden)
-    if _is_consequence(result):
+    if is_consequence(result):
         # What is to be said of it on its own would lead away from the cause.
         return
     print_indented(console, f"why it matters: {check.why}", "dim")
@@ -119,7 +113,7 @@ def _write_finding(console: Console, finding: Finding) -> None:
     more = f", of which {finding.accepted:,} accepted" if finding.accepted else ""
     print_indented(console, f"{run}: {count(finding.rows, 'row')}{more}", "bold")
     if finding.follows:
-        print_indented(console, f"likely a consequence of {' and '.join(finding.follows)}", "bold")
+        print_indented(console, consequence_line(finding), "bold")
     print_indented(console, finding.diagnosis)
 
 

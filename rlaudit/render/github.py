@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Literal
 
-from rlaudit.render.summary import count, summary
+from rlaudit.render.summary import count, diagnosis_with_cause, summary
 from rlaudit.render.values import printable
 
 if TYPE_CHECKING:
@@ -25,11 +25,12 @@ MOST = 10
 
 def write_github(stream: TextIO, report: AuditReport) -> None:
     """Write one workflow command for each problem and finding, and a notice that sums up."""
+    found = sorted(report.findings, key=lambda finding: bool(finding.follows))
     errors = itertools.chain(
         (_problem(problem) for problem in report.problems),
-        (_finding(finding) for finding in report.errors),
+        (_finding(f) for f in found if f.check.severity == "error"),
     )
-    warnings = (_finding(f) for f in report.findings if f.check.severity == "warning")
+    warnings = (_finding(f) for f in found if f.check.severity == "warning")
     left_out = []
     for level, commands in (("errors", list(errors)), ("warnings", list(warnings))):
         stream.writelines(f"{command}\n" for command in commands[:MOST])
@@ -45,7 +46,7 @@ def _finding(finding: Finding) -> str:
     return _command(
         level,
         {"title": f"rlaudit: {finding.check.name}"},
-        f"{finding.diagnosis} ({rows}, {finding.source})\n{finding.check.why}",
+        f"{diagnosis_with_cause(finding)} ({rows}, {finding.source})\n{finding.check.why}",
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rlaudit.auditing import AuditReport, CheckResult, Departure, SourceReport
+    from rlaudit.auditing import AuditReport, CheckResult, Departure, Finding, SourceReport
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -33,6 +33,26 @@ def summary(report: AuditReport) -> str:
         *([count(len(report.problems), "problem")] if report.problems else []),
     ]
     return ", ".join([f"{found} in {logs}", *extra])
+
+
+def causes_first(result: CheckResult) -> tuple[bool, bool]:
+    """Return what to sort by: consequences behind causes, and warnings behind errors."""
+    return is_consequence(result), result.check.severity == "warning"
+
+
+def is_consequence(result: CheckResult) -> bool:
+    """Say whether all that a check found likely comes of what others found."""
+    return all(finding.follows for finding in result.findings)
+
+
+def consequence_line(finding: Finding) -> str:
+    """Say of which other findings one is likely a consequence; "" if of none."""
+    return f"likely a consequence of {' and '.join(finding.follows)}" if finding.follows else ""
+
+
+def diagnosis_with_cause(finding: Finding) -> str:
+    """Return the diagnosis of a finding, and of which others it is likely a consequence."""
+    return "; ".join(filter(None, [finding.diagnosis, consequence_line(finding)]))
 
 
 def _consequences(number: int) -> str:

@@ -260,6 +260,24 @@ def test_neither_the_log_nor_checks_of_ones_own_add_markup(log_file, tmp_path):
     assert not {name for name in markup.attributes if name.startswith("on")}
 
 
+def test_a_consequence_stands_behind_its_cause(log_file, tmp_path):
+    header = (
+        "-- severity: error\n-- reads: runs\n-- grain: run_id\n-- groups: runs\n"
+        "-- title: A run\n-- diagnosis: run {run_id} is there\n-- why: it is a test.\n"
+    )
+    for name, after in (("a_follower", "-- after: the_cause\n"), ("the_cause", "")):
+        (tmp_path / f"{name}.sql").write_text(
+            f"-- name: {name}\n{header}{after}\nSELECT run_id FROM runs\n", encoding="utf-8"
+        )
+    path, writing = log_file
+    with writing() as log:
+        add_run(log.con, "a")
+    found = audit(path, checks_dirs=[tmp_path], select=["a_follower", "the_cause"])
+    text = text_of(page_html(read_page(path, audit=found)), "findings")
+    assert text.index("error the_cause") < text.index("error a_follower")
+    assert "run a, 1 row, likely a consequence of the_cause : run a is there" in text
+
+
 def test_draws_without_a_usable_priority_are_told(made):
     page = made(lambda con: add_run(con, "a", priority="if(b = 0, 'nan'::FLOAT, 2)"))
     assert "200 draws had no finite priority above 0." in text_of(page, "replay")

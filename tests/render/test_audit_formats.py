@@ -329,3 +329,18 @@ def test_a_check_that_no_run_can_be_named_for_has_a_line():
     report = AuditReport((SourceReport("a.duckdb", Path("a.duckdb"), (result,)),))
     (line,) = map(json.loads, written(report, "jsonl").splitlines())
     assert (line["run_id"], line["status"], line["message"]) == (None, "not_applicable", "no rows")
+
+
+def test_consequences_stand_last_in_markdown_and_annotations():
+    cause = finding(check="duplicate_transition_ids")
+    follower = finding(check="duplicate_episodes", follows=("duplicate_transition_ids",))
+    results = tuple(
+        CheckResult(f.check, "fail", judged=("r1",), findings=(f,)) for f in (follower, cause)
+    )
+    report = AuditReport((SourceReport("a.duckdb", Path("a.duckdb"), results),))
+    in_annotations = [f"{a['properties']} {a['text']}" for a in annotations(report)[:2]]
+    for rows in (table_lines(written(report, "markdown"))[1:], in_annotations):
+        assert "duplicate_transition_ids" in rows[0]
+        assert "likely" not in rows[0]
+        assert "duplicate_episodes" in rows[1]
+        assert "; likely a consequence of duplicate_transition_ids" in rows[1]

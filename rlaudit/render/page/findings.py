@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from rlaudit.render.audit_table import command, example_columns
 from rlaudit.render.page.tables import shown, table
-from rlaudit.render.summary import by_reason, count, departure_line, source_summary, summary
+from rlaudit.render.summary import (
+    by_reason,
+    causes_first,
+    consequence_line,
+    count,
+    departure_line,
+    source_summary,
+    summary,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,7 +33,7 @@ def findings_view(report: AuditReport, numbers: Mapping[str, int]) -> dict[str, 
         for result in source.results
         if result.findings
     ]
-    found.sort(key=lambda each: each[1].check.severity == "warning")
+    found.sort(key=lambda each: causes_first(each[1]))
     checks = [_check(source, result, numbers) for source, result in found[:MOST_CHECKS]]
     rest = [result.check.name for _, result in found[MOST_CHECKS:]]
     more = f"showing {len(checks)} of {len(found)} checks with findings; the others: "
@@ -81,6 +89,7 @@ def _finding(finding: Finding, numbers: Mapping[str, int]) -> dict[str, str]:
     return {
         "css": "run-other" if number is None else f"run-{number}",
         "where": f"{run}, {count(finding.rows, 'row')}",
+        "follows": consequence_line(finding),
         "diagnosis": shown(finding.diagnosis),
     }
 
