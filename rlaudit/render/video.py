@@ -22,17 +22,15 @@ _LEAST_HEIGHT = 400
 
 
 def check_video(path: Path) -> None:
-    """Refuse what cannot be written, before anything is played.
+    """Refuse a video that cannot be made, before anything is played.
 
     Raises:
-        UsageError: the suffix is neither .mp4 nor .gif, or the folder is not there.
+        UsageError: the suffix is neither .mp4 nor .gif.
         MissingExtraError: the package that writes it is absent.
     """
     package = _NEEDS.get(path.suffix.lower())
     if package is None:
         raise UsageError(f"{path} is neither .mp4 nor .gif", hint="name the video by its format")
-    if not path.parent.is_dir():
-        raise UsageError(f"cannot write {path}: there is no folder {path.parent}")
     require(package, doing=f"writing {path.suffix.lower()}", extra="video")
 
 

@@ -161,7 +161,7 @@ def test_games_that_are_all_the_same_are_called_so(db, capsys, monkeypatch):
         (["r", "--checkpoint", "7"], "no checkpoint of step 7 (there are those of 130 and 260)"),
         (["r", "--checkpoint", "nowhere"], "the checkpoint nowhere cannot be used"),
         (["r", "--video", "a.avi"], "a.avi is neither .mp4 nor .gif"),
-        (["r", "--video", "nowhere/a.gif"], "there is no folder nowhere"),
+        (["r", "--video", "nowhere/a.gif"], "the folder nowhere does not exist"),
         (["r", "--device", "abacus"], "unknown device 'abacus'"),
     ],
 )
