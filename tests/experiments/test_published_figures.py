@@ -20,15 +20,15 @@ def shown_below(command):
 
 
 COMMANDS = re.findall(
-    r"^\$ (rlaudit (?:reproduce|report|sql)[^$]*? fixtures/(?:breakout|cartpole-per|cartpole-v1)"
-    r"\.duckdb(?: \"[^\"]*\")?)$",
+    r"^\$ (rlaudit (?:reproduce|report|sql)[^$]*? fixtures/"
+    r"(?:breakout|cartpole-ablation|cartpole-per|cartpole-v1)\.duckdb(?: \"[^\"]*\")?)$",
     TEXT,
     flags=re.MULTILINE,
 )
 
 
 def test_every_log_that_is_kept_of_an_experiment_is_shown():
-    assert len(COMMANDS) == 3
+    assert len(COMMANDS) == 4
 
 
 @pytest.mark.parametrize("command", COMMANDS)
