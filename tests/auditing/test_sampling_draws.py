@@ -63,7 +63,7 @@ def test_half_of_the_buffer_is_no_power_of_the_priority(tiny_log, monkeypatch):
     simulate(tiny_log, updates=60, learning_starts=500)
     results = results_of(tiny_log, family="sampling")
     (found,) = results["draws_unlike_priorities"].findings
-    assert "(a poor description of them)" in found.diagnosis
+    assert "the draws grow hardly like priority to the power of" in found.diagnosis
     assert results["draws_unlike_slots"].findings[0].follows == ()
 
 

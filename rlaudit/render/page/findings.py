@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_CHECKS = 40
 MOST_RUNS = 10
+# It may hold values of the log, and the end says what is to be mended.
+MOST_OF_A_DIAGNOSIS = 2_000
 
 
 def findings_view(report: AuditReport, numbers: Mapping[str, int]) -> dict[str, Any]:
@@ -90,7 +92,7 @@ def _finding(finding: Finding, numbers: Mapping[str, int]) -> dict[str, str]:
         "css": "run-other" if number is None else f"run-{number}",
         "where": f"{run}, {count(finding.rows, 'row')}",
         "follows": consequence_line(finding),
-        "diagnosis": shown(finding.diagnosis),
+        "diagnosis": shown(finding.diagnosis, MOST_OF_A_DIAGNOSIS),
     }
 
 

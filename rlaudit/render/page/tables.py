@@ -65,10 +65,10 @@ def cell(value: object) -> Cell:
     return Cell(text, number=True)
 
 
-def shown(value: object) -> str:
-    """Return ``value`` as text without control characters, cut where it is very long."""
+def shown(value: object, longest: int = _LONGEST) -> str:
+    """Return ``value`` as text without control characters, cut where it is longer than that."""
     text = human(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text):,} characters)"
+    return text if len(text) <= longest else f"{text[:longest]}... ({len(text):,} characters)"
 
 
 def spread(rows: Sequence[Any], most: int) -> Sequence[Any]:

@@ -10,9 +10,9 @@
 -- params: alpha DOUBLE = 6.7e-4 from 0 to 1
 -- diagnosis: transitions of priority {low} to {high} were drawn {observed} times in run {run_id},
 --     where their priorities over the total predict {expected} of {total} draws; a sound sampler is
---     as far off with a chance of at most {chance}. Over all priorities the draws grow like
---     priority to the power of {power} {fit}. The priorities in the log add up to the total
---     at every update, so that the fault is in the drawing
+--     as far off with a chance of at most {chance}. Over all priorities the draws grow {fit}
+--     like priority to the power of {power}. The priorities in the log add up to the total at every
+--     update, so that the fault is in the drawing
 -- why: the importance weights undo the bias of draws in proportion to the priorities. Of any other
 --     draws, wrong exponent, broken tree or uniform draws, the learned values stay biased.
 -- assumes: the log accounts for all priorities (priority_total_unlike_ledger); nothing is found
@@ -65,11 +65,7 @@ SELECT
     least(1, 2 * t.groups * exp(-t.exponent)) AS chance,
     p.power,
     coalesce(p.one_power, false) AS one_power,
-    if(
-        one_power,
-        '(as a rule a little nearer to 1 than the exponent is)',
-        '(a poor description of them)'
-    ) AS fit
+    if(one_power, 'roughly', 'hardly') AS fit
 FROM tested AS t
 LEFT JOIN powers AS p USING (run_id)
 WHERE 2 * t.groups * exp(-t.exponent) <= getvariable('alpha')
