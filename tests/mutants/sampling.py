@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     bug=0,
     seen_in="Schaul et al. 2016, eq. 1",
     flagged_by="draws_unlike_priorities",
-    diagnosis="the draws grow like priority to the power of 1.4",
+    diagnosis="the draws grow roughly like priority to the power of 1.4",
     may_fail=BIASED,
     settings=DENSE,
 )
