@@ -50,6 +50,14 @@ class Served:
 
 
 @pytest.fixture
+def log(log_file):
+    path, writing = log_file
+    with writing() as rows:
+        rows.add_run("first")
+    return path
+
+
+@pytest.fixture
 def served():
     """Servers that are ended at the end, whatever happened to them."""
     started = []

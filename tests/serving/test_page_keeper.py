@@ -17,14 +17,6 @@ DEADLINE = 180.0
 
 
 @pytest.fixture
-def log(log_file):
-    path, writing = log_file
-    with writing() as rows:
-        rows.add_run("first")
-    return path
-
-
-@pytest.fixture
 def make(log, tmp_path):
     """Make a page; return its text and the number of audits so far."""
     folder = tmp_path / "kept"

@@ -12,14 +12,6 @@ from rlaudit.cli import main
 from rlaudit.render import extras
 
 
-@pytest.fixture
-def log(log_file):
-    path, writing = log_file
-    with writing() as rows:
-        rows.add_run("first")
-    return path
-
-
 def page(server):
     """The page, once there is one."""
 
