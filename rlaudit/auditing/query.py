@@ -12,6 +12,7 @@ import duckdb
 from rlaudit.auditing.failures import first_line
 from rlaudit.errors import QueryError, UsageError, did_you_mean
 from rlaudit.sqlfiles import parameters_read
+from rlaudit.store import Exact
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -38,29 +39,23 @@ class Rows:
         self.columns = tuple(relation.columns) if relation is not None else ()
         self.shown = 0
         self.total = 0
-        self._relation = relation
+        self._relation = Exact(relation) if relation is not None else None
         self._limit = limit
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         """Give the rows up to the limit, then count the others without keeping them."""
         if self._relation is None:
             return
-        try:
-            for batch in self._relation.to_arrow_reader(_ROWS_AT_ONCE):
-                self.total += batch.num_rows
-                wanted = self._limit - self.shown if self._limit else batch.num_rows
-                part = batch.slice(0, wanted)
-                self.shown += part.num_rows
-                yield from zip(*(column.to_pylist() for column in part.columns), strict=True)
-        except OSError as error:
-            # What goes wrong in DuckDB while rows are read comes through Arrow as an OSError.
-            kind = duckdb.InterruptException if "INTERRUPT" in str(error) else duckdb.Error
-            raise kind(str(error)) from error
+        for size, rows in self._relation.batches(_ROWS_AT_ONCE):
+            self.total += size
+            wanted = min(size, self._limit - self.shown) if self._limit else size
+            self.shown += wanted
+            yield from rows(wanted)
 
     def frame(self) -> pl.DataFrame:
         """Return all rows at once, whatever the limit; empty where the query has no result."""
         if self._relation is not None:
-            return self._relation.pl()
+            return self._relation.frame()
         import polars as pl  # noqa: PLC0415 - no command needs a frame, and it takes long
 
         return pl.DataFrame()

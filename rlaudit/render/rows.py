@@ -11,7 +11,8 @@ import csv
 from typing import TYPE_CHECKING, Literal
 
 from rlaudit.render.terminal import console_for, print_rows
-from rlaudit.render.values import as_text, human, json_text, unique_names
+from rlaudit.render.values import as_text, human, json_text
+from rlaudit.store import unique_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 JsonValue = str | int | float | bool | None | list[Any] | dict[str, Any]
 
@@ -61,21 +61,6 @@ def as_text(value: object) -> str:
 def json_text(value: Mapping[str, Any], *, indent: int | None = None) -> str:
     """Return ``value`` as JSON text in UTF-8 characters."""
     return json.dumps(machine(dict(value)), ensure_ascii=False, allow_nan=False, indent=indent)
-
-
-def unique_names(names: Iterable[str]) -> list[str]:
-    """Return ``names`` with _1, _2, ... behind those that came before.
-
-    A query may return two columns of one name, and a JSON object cannot.
-    """
-    found: list[str] = []
-    for name in names:
-        candidate, number = name, 0
-        while candidate in found:
-            number += 1
-            candidate = f"{name}_{number}"
-        found.append(candidate)
-    return found
 
 
 def _scalar(value: object) -> str | float | bool | None:

@@ -13,6 +13,7 @@ from rlaudit.store.connect import (
     open_for_writing,
     refuse_unwritable,
 )
+from rlaudit.store.exact import Exact, fetch_exact, unique_names
 from rlaudit.store.failures import error_of
 from rlaudit.store.log import Log, open_for_reading
 from rlaudit.store.runs import (
@@ -28,6 +29,7 @@ from rlaudit.store.schema import SCHEMA_VERSION, TABLES, Layout, current_name, t
 __all__ = [
     "SCHEMA_VERSION",
     "TABLES",
+    "Exact",
     "Layout",
     "Log",
     "Patience",
@@ -36,6 +38,7 @@ __all__ = [
     "attach_for_reading",
     "current_name",
     "error_of",
+    "fetch_exact",
     "list_runs",
     "open_for_reading",
     "open_for_writing",
@@ -44,4 +47,5 @@ __all__ = [
     "refuse_unwritable",
     "run_state",
     "table_columns",
+    "unique_names",
 ]

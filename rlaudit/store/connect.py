@@ -100,6 +100,8 @@ def attach_for_reading(
             _patiently(path, patience, lambda: con.execute(attach))
         except (duckdb.Error, OSError) as error:
             raise error_of(path, error, writing=False) from error
+        # The log's times are UTC: what has a zone is compared with them, and shown, in UTC too.
+        con.execute("SET TimeZone = 'UTC'")
         try:
             yield con
         except duckdb.IOException as error:

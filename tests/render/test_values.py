@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlaudit.render.values import as_text, human, json_text, machine, unique_names
+from rlaudit.render.values import as_text, human, json_text, machine
+from rlaudit.store import unique_names
 
 NAN = float("nan")
 
