@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlaudit.auditing.results import Accepted, AuditReport, CheckResult, SourceReport
+from rlaudit.config import load_json
 from rlaudit.errors import UsageError
 from rlaudit.version import __version__
 
@@ -56,15 +57,19 @@ def write_baseline(report: AuditReport, path: str | Path) -> int:
 def read_baseline(path: str | Path) -> Baseline:
     """Return what a baseline accepts; :class:`UsageError` if the file is none."""
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = load_json(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(
             f"cannot read the baseline {path}: {error.strerror}",
             hint="rlaudit baseline write makes one",
         ) from error
-    except ValueError as error:  # not JSON, or not even text
+    except UnicodeDecodeError as error:
         raise UsageError(
-            f"the baseline {path} is not JSON: {error}", hint="rlaudit baseline write makes one"
+            f"the baseline {path} is no text", hint="rlaudit baseline write makes one"
+        ) from error
+    except ValueError as error:
+        raise UsageError(
+            f"the baseline {path} {error}", hint="rlaudit baseline write makes one"
         ) from error
     if not isinstance(content, dict) or _KEY not in content:
         raise UsageError(f"{path} is not a baseline", hint="rlaudit baseline write makes one")

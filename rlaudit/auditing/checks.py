@@ -21,6 +21,7 @@ from rlaudit.auditing.scope import Scope
 from rlaudit.auditing.shared import SharedTables
 from rlaudit.errors import Problem, RlauditError
 from rlaudit.sqlfiles import verify_statement
+from rlaudit.store import fetch_exact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -181,17 +182,18 @@ def _find(con: DuckDBPyConnection, runs: list[str | None] | None) -> None:
 def _findings(
     con: DuckDBPyConnection, check: CheckFile, columns: list[str], limit: int, source: str
 ) -> tuple[Finding, ...]:
-    counted = con.execute(
-        "SELECT run_id, count(*) FROM findings_of_check GROUP BY run_id ORDER BY run_id"
-    ).fetchall()
+    counted = fetch_exact(
+        con, "SELECT run_id, count(*) FROM findings_of_check GROUP BY run_id ORDER BY run_id"
+    )
     if not counted:
         return ()
     order = ", ".join(f'"{column}"' for column in check.grain)
     bound = f"QUALIFY row_number() OVER (PARTITION BY run_id ORDER BY {order}) <= ?"
-    rows = con.execute(
+    rows = fetch_exact(
+        con,
         f"FROM findings_of_check {bound if limit else ''} ORDER BY {order}",
         [limit] if limit else [],
-    ).fetchall()
+    )
     examples: dict[str | None, list[dict[str, Any]]] = {run: [] for run, _ in counted}
     for row in rows:
         example = dict(zip(columns, row, strict=True))

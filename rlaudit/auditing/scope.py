@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rlaudit.config import read_config
 from rlaudit.errors import UsageError, did_you_mean
 from rlaudit.store import TABLES
 
@@ -114,8 +115,7 @@ class Scope:
             GROUP BY run_id
         """
         found = self._con.execute(query).fetchall()
-        stated = {run: json.loads(config) for run, config in found if config is not None}
-        return {run: config for run, config in stated.items() if isinstance(config, dict)}
+        return {run: read_config(config).settings or {} for run, config in found}
 
     def _column_values(self, check: QueryFile, requirement: Requirement) -> dict[str | None, int]:
         table = _table_of(requirement, check)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-from typing import TYPE_CHECKING, Annotated, Literal
+import re
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -11,11 +11,13 @@ from rlaudit.cli.output import Output, Wait, check_format, destination, note
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_FINDINGS, DatabaseError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rlaudit.auditing import CheckResult
 
 Nulls = Literal["ignore", "equal", "report"]
+
+_NAME = re.compile(r'"((?:[^"]|"")*)"|([^,]*)')
 
 
 def check_duplicates(
@@ -131,7 +133,21 @@ def _exit_code(source: str, results: Sequence[CheckResult]) -> int:
 
 def _columns(option: str, texts: Sequence[str]) -> list[str]:
     """Return the column names in ``texts``; one with a comma in it stands in double quotes."""
-    names = [name for row in csv.reader(texts) for name in row]
+    names = [name for text in texts for name in _names(option, text)]
     if not all(names):
         raise UsageError(f"{option} has an empty column name", hint="separate names by one comma")
     return names
+
+
+def _names(option: str, text: str) -> Iterator[str]:
+    """Give the names in one text. It is no line of CSV: a name may have line breaks."""
+    end = -1
+    while end < len(text):
+        found = cast("re.Match[str]", _NAME.match(text, end + 1))
+        quoted, bare = found.groups()
+        yield bare if quoted is None else quoted.replace('""', '"')
+        end = found.end()
+        if text[end : end + 1] not in ("", ","):
+            raise UsageError(
+                f"{option} has {text[end]!r} behind a quoted name", hint="separate names by a comma"
+            )

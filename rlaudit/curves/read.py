@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
@@ -10,6 +9,7 @@ import numpy as np
 
 from rlaudit.auditing.failures import first_line
 from rlaudit.auditing.sourcing import find_sources
+from rlaudit.config import read_config
 from rlaudit.curves.model import Curve, Measure
 from rlaudit.errors import NotALogError, QueryError, UsageError, did_you_mean
 from rlaudit.sqlfiles import read_sql
@@ -254,8 +254,4 @@ def _curve(run: _Run, points: Sequence[Mapping[str, Any]], by: Axis) -> Curve:
 
 def settings_of(text: str | None) -> dict[str, Any]:
     """Return the settings of a run; none where the log states no JSON object."""
-    try:
-        settings = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    return settings if isinstance(settings, dict) else {}
+    return read_config(text).settings or {}

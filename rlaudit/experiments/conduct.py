@@ -6,7 +6,6 @@ checkpoint from there, another from its start.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
@@ -15,7 +14,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from typing import TYPE_CHECKING
 
-from rlaudit.config import build, config_hash
+from rlaudit.config import build, config_hash, read_config
 from rlaudit.envs import resolve_env
 from rlaudit.errors import EXIT_FAILED, ConfigError, RlauditError, UsageError
 from rlaudit.experiments.plan import Planned, State
@@ -89,9 +88,11 @@ def is_finished(planned: Planned) -> bool:
     return states == ["finished"]
 
 
-def _config_hash(config: str) -> str | None:
+def _config_hash(config: str | None) -> str | None:
     """Hash a log's settings as this version knows them; one that did not exist has its default."""
-    settings = json.loads(config)
+    settings = read_config(config).settings
+    if settings is None or "preset" not in settings:
+        return None
     try:
         return config_hash(build(settings.pop("preset"), settings).to_json())
     except ConfigError:

@@ -6,6 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+from rlaudit.config import load_json
 from rlaudit.errors import UsageError
 from rlaudit.records import EpisodeRow, EventRow, TransitionRow, UpdateRow
 
@@ -43,7 +44,7 @@ def _as_json(detail: str | None) -> str | None:
     if detail is None:
         return None
     try:
-        json.loads(detail)
+        load_json(detail)
     except ValueError:
         return json.dumps(detail)
     return detail
@@ -53,9 +54,9 @@ def refuse_bad_json(run: RunInfo) -> None:
     """Raise :class:`UsageError` if a field that the log holds as JSON is something else."""
     for name in ("config", "versions"):
         try:
-            json.loads(getattr(run, name))
+            load_json(getattr(run, name))
         except ValueError as error:
-            raise UsageError(f"RunInfo.{name} is not JSON: {error}") from error
+            raise UsageError(f"RunInfo.{name} {error}") from error
 
 
 def now_us() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from rlaudit.config import build, config_hash
+from rlaudit.config import build, config_hash, read_config
 from rlaudit.errors import CheckpointError, UsageError, did_you_mean
 from rlaudit.store import open_for_reading, refuse_if_running
 from rlaudit.train.checkpoint import Plan, default_folder, load, newest
@@ -89,7 +89,8 @@ def _refuse_unfit(run_id: str, db: Path, origin: Origin) -> None:
         ).fetchall()
     config, seed = runs[0]
     mine = json.loads(origin.config)
-    if config_hash(config) != config_hash(origin.config) or seed != mine["seed"]:
+    stated = read_config(config).settings is not None
+    if not stated or config_hash(config) != config_hash(origin.config) or seed != mine["seed"]:
         raise CheckpointError(f"the checkpoint has other settings than run {run_id!r} in {db}")
     if origin.segment_id not in {segment_id for segment_id, _ in segments}:
         raise CheckpointError(f"the checkpoint is of another log than {db}")
