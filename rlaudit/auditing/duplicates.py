@@ -13,13 +13,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import duckdb
-
-from rlaudit.auditing.sources import Table, open_table, query_failed
 from rlaudit.errors import UsageError
+from rlaudit.store import fetch_exact
+from rlaudit.tables import open_table, query_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rlaudit.tables import Column, Format, Table
 
 Nulls = Literal["ignore", "equal", "report"]
 
@@ -38,9 +39,11 @@ class GroupDuplicates:
     """What was found.
 
     ``bad_groups`` groups hold ``duplicated_values`` values more than once, with ``extra_rows``
-    rows beyond the first of each. ``rows`` were scanned, of which ``null_groups`` have a NULL in
-    a group column and a further ``null_values`` one in a value column only; unless ``nulls`` is
-    ``equal`` they were not compared. ``examples`` are the first of the duplicated values.
+    rows beyond the first of each; without ``group_by`` the table is one group. ``rows`` were
+    scanned, of which ``null_groups`` have a NULL in a group column and a further ``null_values``
+    one in a value column only; ``null_rows`` of these have nothing but NULLs. The policies
+    ``nulls`` and ``all_null`` say which of them were compared. ``examples`` are the first of the
+    duplicated values, each as it stands in one of its rows, and ``notes`` say what was not read.
     """
 
     source: str
@@ -48,23 +51,37 @@ class GroupDuplicates:
     group_by: tuple[str, ...]
     value: tuple[str, ...]
     nulls: Nulls
+    all_null: Nulls
     rows: int
     null_groups: int
     null_values: int
+    null_rows: int
     bad_groups: int
     duplicated_values: int
     extra_rows: int
     examples: tuple[DuplicatedValue, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def rows_skipped(self) -> int:
         """Rows that were not compared because of a NULL."""
-        return 0 if self.nulls == "equal" else self.null_groups + self.null_values
+        return self._left_out("ignore") + self._left_out("report")
+
+    @property
+    def rows_reported(self) -> int:
+        """Rows that are findings because of a NULL."""
+        return self._left_out("report")
 
     @property
     def clean(self) -> bool:
-        """Whether nothing is wrong; with ``nulls`` = ``report`` a NULL is wrong as well."""
-        return not self.duplicated_values and not (self.nulls == "report" and self.rows_skipped)
+        """Whether nothing is wrong; a NULL that a policy reports is wrong as well."""
+        return not self.duplicated_values and not self.rows_reported
+
+    def _left_out(self, policy: Nulls) -> int:
+        partly = self.null_groups + self.null_values - self.null_rows
+        return (partly if self.nulls == policy else 0) + (
+            self.null_rows if self.all_null == policy else 0
+        )
 
 
 def duplicates_in(
@@ -73,99 +90,118 @@ def duplicates_in(
     value: Sequence[str],
     *,
     nulls: Nulls = "ignore",
+    all_null: Nulls | None = None,
     table: str | None = None,
+    input_format: Format | None = None,
     limit: int = 10,
     wait: float = 10.0,
 ) -> GroupDuplicates:
     """Return the combinations of the columns ``value`` that repeat within those of ``group_by``.
 
+    Without ``group_by`` they must not repeat in the whole table. ``source``, ``table`` and
+    ``input_format`` are those of :func:`rlaudit.tables.open_table`.
+
     ``nulls`` says what a NULL in any of these columns means: ``ignore`` leaves its row out;
     ``equal`` compares it like a value, so that two NULLs are duplicates; ``report`` leaves its
-    row out and counts it as a finding. NaN equals NaN. ``limit`` bounds the examples (0: all).
+    row out and counts it as a finding. ``all_null`` says the same of rows in which all of these
+    columns are NULL, as ``nulls`` does if it is None. NaN equals NaN. ``limit`` bounds the
+    examples (0: all).
 
     Raises :class:`UsageError` for a missing table or column, :class:`DatabaseError` for a file
     that cannot be read, and :class:`QueryError` if the query fails.
     """
-    if repeated := [name for name in (*group_by, *value) if [*group_by, *value].count(name) > 1]:
-        raise UsageError(
-            f"column {repeated[0]!r} is named twice",
-            hint="a column is part of the group or of the value, not both",
-        )
-    with open_table(source, table, wait=wait) as opened:
-        groups = [opened.column(name) for name in group_by]
-        values = [opened.column(name) for name in value]
-        try:
-            rows, null_groups, null_values = _count_nulls(opened, groups, values)
-            counted = opened.con.execute(
-                _findings_query(opened, groups, values, nulls, limit), opened.parameters
-            ).fetchall()
-        except duckdb.Error as error:
-            raise query_failed(opened.name, error) from error
-        bad_groups, duplicated_values, extra_rows = counted[0][:3] if counted else (0, 0, 0)
+    names = (*group_by, *value)
+    if not value:
+        raise UsageError("no column is named whose values must not repeat", hint="name one")
+    with open_table(source, names, table=table, input_format=input_format, wait=wait) as opened:
+        groups, values = opened.columns[: len(group_by)], opened.columns[len(group_by) :]
+        policy = all_null or nulls
+        with query_errors(opened.name):
+            counts = _count_nulls(opened, groups, values)
+            found = fetch_exact(
+                opened.con,
+                _findings_query(opened, len(group_by), nulls, policy, limit),
+                opened.parameters,
+            )
+        bad_groups, duplicated_values, extra_rows = found[0][:3] if found else (0, 0, 0)
         return GroupDuplicates(
-            source=source,
-            table=opened.name,
-            group_by=tuple(group_by),
-            value=tuple(value),
-            nulls=nulls,
-            rows=rows,
-            null_groups=null_groups,
-            null_values=null_values,
-            bad_groups=bad_groups,
-            duplicated_values=duplicated_values,
-            extra_rows=extra_rows,
-            examples=tuple(_example(row[3:], len(groups)) for row in counted),
+            source,
+            opened.name,
+            tuple(group_by),
+            tuple(value),
+            nulls,
+            policy,
+            *counts,
+            bad_groups,
+            duplicated_values,
+            extra_rows,
+            tuple(_example(row[3:], groups, values) for row in found),
+            opened.notes,
         )
 
 
-def _count_nulls(table: Table, groups: list[str], values: list[str]) -> tuple[int, int, int]:
-    no_group = " OR ".join(f"{column} IS NULL" for column in groups)
-    no_value = " OR ".join(f"{column} IS NULL" for column in values)
+def _count_nulls(
+    table: Table, groups: Sequence[Column], values: Sequence[Column]
+) -> tuple[int, int, int, int]:
+    """Return the rows, those with a NULL group, those with a NULL value only, those of NULLs."""
+    no_group = " OR ".join(f"{column.cell} IS NULL" for column in groups) or "false"
+    no_value = " OR ".join(f"{column.cell} IS NULL" for column in values)
+    nothing = " AND ".join(f"{column.cell} IS NULL" for column in table.columns)
     query = f"""
         SELECT
             count(*),
             count(*) FILTER ({no_group}),
-            count(*) FILTER (({no_value}) AND NOT ({no_group}))
-        FROM {table.sql}
-    """  # noqa: S608 - quoted names
-    rows, null_groups, null_values = table.con.execute(query, table.parameters).fetchall()[0]
-    return rows, null_groups, null_values
+            count(*) FILTER (({no_value}) AND NOT ({no_group})),
+            count(*) FILTER ({nothing})
+        FROM {table.sql} AS t
+    """  # noqa: S608 - made of constants and quoted names
+    found: tuple[int, int, int, int] = table.con.execute(query, table.parameters).fetchall()[0]
+    return found
 
 
-def _findings_query(
-    table: Table, groups: list[str], values: list[str], nulls: Nulls, limit: int
-) -> str:
+def _findings_query(table: Table, n_groups: int, nulls: Nulls, all_null: Nulls, limit: int) -> str:
     """Return SQL for the totals and, on at least one row, the first duplicated values."""
-    columns = ", ".join((*groups, *values))
-    only = (
-        ""
-        if nulls == "equal"
-        else "WHERE " + " AND ".join(f"{column} IS NOT NULL" for column in (*groups, *values))
-    )
-    # The columns are numbered, so that no name of a user's column can clash.
-    names = [f"c{i}" for i in range(len(groups) + len(values))]
-    group_names = ", ".join(names[: len(groups)])
+    some = " AND ".join(f"{column.cell} IS NOT NULL" for column in table.columns)
+    any_ = " OR ".join(f"{column.cell} IS NOT NULL" for column in table.columns)
+    compared = f"({any_})" if nulls == "equal" else f"({some})"
+    if all_null == "equal":
+        compared = f"({compared} OR NOT ({any_}))"
+    keys = [f"k{i}" for i in range(len(table.columns))]
+    shown = [f"s{i}" for i in range(len(table.columns))]
+    order = [
+        term.format(f"found.{key}")
+        for key, column in zip(keys, table.columns, strict=True)
+        for term in column.order
+    ]
+    groups = f"SELECT DISTINCT {', '.join(keys[:n_groups])}" if n_groups else "SELECT DISTINCT 0"
     return f"""
-        WITH found({", ".join(names)}, copies) AS MATERIALIZED (
-            SELECT {columns}, count(*)
-            FROM {table.sql}
-            {only}
-            GROUP BY {columns}
+        WITH found({", ".join([*keys, *shown])}, copies) AS MATERIALIZED (
+            SELECT
+                {", ".join(column.key for column in table.columns)},
+                {", ".join(column.shown for column in table.columns)},
+                count(*)
+            FROM {table.sql} AS t
+            WHERE {compared}
+            GROUP BY {", ".join(str(i) for i in range(1, len(keys) + 1))}
             HAVING count(*) > 1
         ),
         totals AS (
             SELECT
-                (SELECT count(*) FROM (SELECT DISTINCT {group_names} FROM found)) AS bad_groups,
+                (SELECT count(*) FROM ({groups} FROM found)) AS bad_groups,
                 count(*) AS duplicated_values,
                 coalesce(sum(copies - 1), 0)::BIGINT AS extra_rows
             FROM found
         )
-        SELECT totals.*, found.*
+        SELECT totals.*, {", ".join(f"found.{name}" for name in shown)}, found.copies
         FROM totals CROSS JOIN found
-        ORDER BY {", ".join(f"found.{name}" for name in names)}
+        ORDER BY {", ".join(order)}
         LIMIT {limit or "NULL"}
-    """  # noqa: S608 - quoted names
+    """  # noqa: S608 - made of constants and quoted names
 
 
-def _example(row: Sequence[Any], n_groups: int) -> DuplicatedValue:
-    return DuplicatedValue(tuple(row[:n_groups]), tuple(row[n_groups:-1]), row[-1])
+def _example(
+    row: Sequence[Any], groups: Sequence[Column], values: Sequence[Column]
+) -> DuplicatedValue:
+    columns = (*groups, *values)
+    cells = tuple(c.convert(cell) for c, cell in zip(columns, row[:-1], strict=True))
+    return DuplicatedValue(cells[: len(groups)], cells[len(groups) :], row[-1])

@@ -7,15 +7,26 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from rlaudit.cli.output import Output, Wait, check_format, destination, note
+from rlaudit.cli.output import (
+    Output,
+    Wait,
+    destination,
+    duplicates_format,
+    narrate,
+    note,
+    write_bytes,
+)
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_FINDINGS, DatabaseError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from rlaudit.auditing import CheckResult
 
 Nulls = Literal["ignore", "equal", "report"]
+# The same as in rlaudit.tables, which is imported only when the command runs.
+InputFormat = Literal["csv", "tsv", "json", "jsonl", "parquet", "duckdb"]
 
 _NAME = re.compile(r'"((?:[^"]|"")*)"|([^,]*)')
 
@@ -26,8 +37,8 @@ def check_duplicates(
         str,
         typer.Argument(
             metavar="FILE",
-            help="An rlaudit log. With --group-by: any DuckDB, Parquet, CSV or JSON-lines file, "
-            "or a quoted glob of them.",
+            help="An rlaudit log. With --value: any DuckDB, Parquet, CSV or JSON-lines file, a "
+            "quoted pattern that several match, or - for standard input.",
         ),
     ],
     *,
@@ -38,7 +49,11 @@ def check_duplicates(
     ] = None,
     value: Annotated[
         list[str] | None,
-        typer.Option(metavar="COL[,COL]", help="Columns whose values must not repeat in a group."),
+        typer.Option(
+            metavar="COL[,COL]",
+            help="Columns whose values must not repeat in a group, or without --group-by in the "
+            "whole table.",
+        ),
     ] = None,
     table: Annotated[
         str | None, typer.Option(help="Table of a DuckDB file that has several.")
@@ -51,13 +66,31 @@ def check_duplicates(
             show_default=False,
         ),
     ] = None,
+    all_null: Annotated[
+        Nulls | None,
+        typer.Option(
+            help="The same for rows in which all these columns are NULL; without it, as --nulls.",
+            show_default=False,
+        ),
+    ] = None,
+    input_format: Annotated[
+        InputFormat | None,
+        typer.Option(
+            help="The format of FILE, whose suffix says it otherwise. csv finds the delimiter by "
+            "the names of the columns.",
+            show_default=False,
+        ),
+    ] = None,
     limit: Annotated[
         int, typer.Option(min=0, help="Most examples to show for each check; 0 shows all.")
     ] = 10,
     format_: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="table|json|csv", help="How to show it.", envvar="RLAUDIT_FORMAT"
+            "--format",
+            metavar="table|json|jsonl|csv|parquet",
+            help="How to show it.",
+            envvar="RLAUDIT_FORMAT",
         ),
     ] = None,
     output: Output = None,
@@ -65,44 +98,70 @@ def check_duplicates(
 ) -> None:
     """Find duplicates in a log, or in any table.
 
-    Any table is looked into with --group-by and --value. In a log: run ids, episodes, stored steps,
-    update ids, samples and transition ids that stand there twice, and transitions drawn twice in a
-    batch where the sampling scheme forbids it or does not predict as many. Exit code 0 if clean, 1
-    with findings, 2 if it could not be checked.
+    Any table is looked into with --value, and with --group-by for repeats within groups. In a log:
+    run ids, episodes, stored steps, update ids, samples and transition ids that stand there twice,
+    and transitions drawn twice in a batch where the sampling scheme forbids it or does not predict
+    as many. Exit code 0 if clean, 1 with findings, 2 if it could not be checked.
     """
-    fmt = check_format(context, format_, output)
+    fmt = duplicates_format(context, format_, output)
+    if fmt == "parquet":
+        _file_of(output)  # refused before the work
     if not (group_by or value):
-        if table is not None or nulls is not None:
+        given = {
+            "--table": table, "--nulls": nulls, "--all-null": all_null,
+            "--input-format": input_format,
+        }  # fmt: skip
+        if meaningless := [name for name, chosen in given.items() if chosen is not None]:
             raise UsageError(
-                f"{'--table' if table else '--nulls'} has no meaning for the checks of a log",
-                hint="add --group-by and --value to look into any table",
+                f"{meaningless[0]} has no meaning for the checks of a log",
+                hint="add --value to look into any table",
             )
         results, incomplete = _check_log(source, run, limit, wait)
-        from rlaudit.render.checks import write_checks
+        from rlaudit.render.checks import checks_as_parquet, write_checks
 
-        with destination(output) as stream:
-            write_checks(stream, results, fmt, source=source, run=run, incomplete=incomplete)
+        if fmt == "parquet":
+            write_bytes(_file_of(output), checks_as_parquet(results))
+        else:
+            with destination(output) as stream:
+                write_checks(stream, results, fmt, source=source, run=run, incomplete=incomplete)
         raise typer.Exit(_exit_code(source, results))
-    if not (group_by and value):
-        missing = "--value" if group_by else "--group-by"
-        raise UsageError(f"{missing} is missing", hint="--group-by and --value go together")
+    if not value:
+        raise UsageError("--value is missing", hint="it names what must not repeat in a group")
     if run is not None:
-        raise UsageError("--run and --group-by exclude each other", hint="leave one out")
+        raise UsageError("--run has no meaning for any table", hint="leave --run or --value out")
     from rlaudit.auditing import duplicates_in
-    from rlaudit.render.groups import write_groups
+    from rlaudit.render.groups import groups_as_parquet, write_groups
 
     found = duplicates_in(
         source,
-        _columns("--group-by", group_by),
+        _columns("--group-by", group_by or ()),
         _columns("--value", value),
         nulls=nulls or "ignore",
+        all_null=all_null,
         table=table,
+        input_format=input_format,
         limit=limit,
         wait=wait,
     )
-    with destination(output) as stream:
-        write_groups(stream, found, fmt)
+    for text in found.notes:
+        narrate("note", text)
+    if fmt == "parquet":
+        write_bytes(_file_of(output), groups_as_parquet(found))
+    else:
+        with destination(output) as stream:
+            write_groups(stream, found, fmt)
+    if found.clean and found.rows == found.rows_skipped:
+        raise DatabaseError(
+            f"nothing in {source} was compared",
+            hint=f"all {found.rows:,} rows have a NULL there" if found.rows else "it has no rows",
+        )
     raise typer.Exit(EXIT_CLEAN if found.clean else EXIT_FINDINGS)
+
+
+def _file_of(output: Path | None) -> Path:
+    if output is None:
+        raise UsageError("Parquet is no text for a terminal", hint="name a file: -o found.parquet")
+    return output
 
 
 def _check_log(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # The same as in rlaudit.render, which is imported only when a command runs.
 RowFormat = Literal["table", "json", "jsonl", "csv", "markdown"]
 CheckFormat = Literal["table", "json", "csv"]
+DuplicatesFormat = Literal["table", "json", "jsonl", "csv", "parquet"]
 AuditFormat = Literal["table", "json", "jsonl", "csv", "markdown", "junit", "sarif", "github"]
 PlotFormat = Literal["table", "json", "jsonl", "csv", "markdown", "svg", "png"]
 
@@ -33,6 +34,8 @@ _SUFFIXES = {
     ".txt": "table",
     ".xml": "junit",
     ".sarif": "sarif",
+    ".parquet": "parquet",
+    ".pq": "parquet",
     ".svg": "svg",
     ".png": "png",
 }
@@ -127,6 +130,13 @@ def row_format(context: typer.Context, chosen: str | None, output: Path | None) 
 def check_format(context: typer.Context, chosen: str | None, output: Path | None) -> CheckFormat:
     """Return the format of a command that writes findings; see :func:`_choose`."""
     return cast("CheckFormat", _choose(context, chosen, output, get_args(CheckFormat)))
+
+
+def duplicates_format(
+    context: typer.Context, chosen: str | None, output: Path | None
+) -> DuplicatesFormat:
+    """Return the format of a search for duplicates; see :func:`_choose`."""
+    return cast("DuplicatesFormat", _choose(context, chosen, output, get_args(DuplicatesFormat)))
 
 
 def audit_format(context: typer.Context, chosen: str | None, output: Path | None) -> AuditFormat:

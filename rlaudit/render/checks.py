@@ -5,13 +5,14 @@ The JSON object has these keys, and later versions only add to them:
 - ``source``: the file; ``run``: the run id that ``--run`` chose, or null
 - ``clean``: true if no check of severity error failed; ``incomplete``: what of the log could not
   be read, or null
-- ``checks``: an array of objects with ``name``, ``family``, ``title``, ``severity`` (error or
-  warning), ``status`` (pass, fail, not_applicable or error), ``rows`` (scanned in the first
-  table), ``groups`` (how many were judged), ``groups_are`` (what they are, in the plural),
-  ``wrong`` (how many of them are), ``message`` (why it does not apply, or to which runs, or how
-  it failed; "" if there is nothing to say), ``diagnosis`` (a sentence on the first example, or
-  null), ``why`` (why it matters), ``shown`` (how many examples follow) and ``examples`` (an array
-  of objects, one key a column of the check's result; ``copies`` or ``draws`` is the count)
+- ``checks``: an array of objects, of which JSON lines have one a line, with ``name``, ``family``,
+  ``title``, ``severity`` (error or warning), ``status`` (pass, fail, not_applicable or error),
+  ``rows`` (scanned in the first table), ``groups`` (how many were judged), ``groups_are`` (what
+  they are, in the plural), ``wrong`` (how many of them are), ``message`` (why it does not apply,
+  or to which runs, or how it failed; "" if there is nothing to say), ``diagnosis`` (a sentence on
+  the first example, or null), ``why`` (why it matters), ``shown`` (how many examples follow) and
+  ``examples`` (an array of objects, one key a column of the check's result; ``copies`` or
+  ``draws`` is the count)
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.text import Text
 
-from rlaudit.render.rows import write_csv
+from rlaudit.render.rows import as_parquet, write_csv
 from rlaudit.render.summary import verdict_fields
 from rlaudit.render.terminal import console_for, plain_table, print_line
 from rlaudit.render.values import json_text
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from rlaudit.auditing import CheckResult
 
-CheckFormat = Literal["table", "json", "csv"]
+CheckFormat = Literal["table", "json", "jsonl", "csv"]
 
 _CSV_COLUMNS = (
     "name", "severity", "status", "rows", "groups", "groups_are", "wrong", "message", "diagnosis",
@@ -55,7 +56,10 @@ def write_checks(
         return
     objects = [_as_object(result) for result in results]
     if fmt == "csv":
-        write_csv(stream, _CSV_COLUMNS, ([o[key] for key in _CSV_COLUMNS] for o in objects))
+        write_csv(stream, _CSV_COLUMNS, _cells(objects))
+        return
+    if fmt == "jsonl":
+        stream.writelines(json_text(found) + "\n" for found in objects)
         return
     report = {
         "source": source,
@@ -65,6 +69,15 @@ def write_checks(
         "checks": objects,
     }
     stream.write(json_text(report, indent=2) + "\n")
+
+
+def checks_as_parquet(results: Sequence[CheckResult]) -> bytes:
+    """Return the lines of the CSV format as a Parquet file."""
+    return as_parquet(_CSV_COLUMNS, _cells([_as_object(result) for result in results]))
+
+
+def _cells(objects: Sequence[dict[str, Any]]) -> list[list[Any]]:
+    return [[found[key] for key in _CSV_COLUMNS] for found in objects]
 
 
 def _as_object(result: CheckResult) -> dict[str, Any]:

@@ -1,21 +1,28 @@
 """Duplicates within groups of any table.
 
 The JSON object has these keys, and later versions only add to them: ``source`` (the file or
-glob), ``table``, ``group_by`` and ``value`` (arrays of column names), ``nulls`` (the policy),
-``clean``, ``rows`` (scanned), ``rows_skipped`` (not compared because of a NULL), ``null_groups``
-(rows with a NULL in a group column), ``null_values`` (further rows with one in a value column),
-``bad_groups``, ``duplicated_values``, ``extra_rows`` (rows beyond the first of each value),
-``shown`` and ``examples``, an array of ``{"group": {column: value}, "value": {column: value},
-"count": n}``. CSV has one line a duplicated value: the group's columns, the value's, the count.
+pattern), ``table``, ``group_by`` and ``value`` (arrays of column names), ``nulls`` and ``all_null``
+(the policies), ``notes`` (what was not read, sentences), ``clean``, ``rows`` (scanned),
+``rows_skipped`` (not compared because of a NULL), ``null_groups`` (rows with a NULL in a group
+column), ``null_values`` (further rows with one in a value column), ``null_rows`` (those of both
+with nothing but NULLs), ``bad_groups``, ``duplicated_values``, ``extra_rows`` (rows beyond the
+first of each value), ``shown`` and ``examples``, an array of ``{"group": {column: value}, "value":
+{column: value}, "count": n}``. CSV, JSON lines and Parquet have a row for each duplicated value:
+the group's columns, the value's, the count.
+
+A value is shown as it stands in the table, with all its digits. It is a number in JSON where a
+number is written like that, else the text.
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from rlaudit.render.rows import write_csv
+from rlaudit.render.rows import as_parquet, write_rows
 from rlaudit.render.terminal import console_for, print_line, print_rows
-from rlaudit.render.values import json_text
+from rlaudit.render.values import as_text, json_text
+from rlaudit.store import unique_names
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -28,10 +35,15 @@ def write_groups(stream: TextIO, found: GroupDuplicates, fmt: CheckFormat) -> No
     """Write ``found`` to ``stream`` in the format ``fmt``."""
     if fmt == "json":
         stream.write(json_text(_as_object(found), indent=2) + "\n")
-    elif fmt == "csv":
-        write_csv(stream, *_as_rows(found))
-    else:
+    elif fmt == "table":
         _write_table(stream, found)
+    else:
+        write_rows(stream, *_as_rows(found), fmt)
+
+
+def groups_as_parquet(found: GroupDuplicates) -> bytes:
+    """Return the duplicated values of ``found`` as a Parquet file."""
+    return as_parquet(*_as_rows(found))
 
 
 def _as_object(found: GroupDuplicates) -> dict[str, Any]:
@@ -41,11 +53,14 @@ def _as_object(found: GroupDuplicates) -> dict[str, Any]:
         "group_by": found.group_by,
         "value": found.value,
         "nulls": found.nulls,
+        "all_null": found.all_null,
+        "notes": found.notes,
         "clean": found.clean,
         "rows": found.rows,
         "rows_skipped": found.rows_skipped,
         "null_groups": found.null_groups,
         "null_values": found.null_values,
+        "null_rows": found.null_rows,
         "bad_groups": found.bad_groups,
         "duplicated_values": found.duplicated_values,
         "extra_rows": found.extra_rows,
@@ -63,14 +78,14 @@ def _example(found: GroupDuplicates, example: DuplicatedValue) -> dict[str, Any]
 
 
 def _as_rows(found: GroupDuplicates) -> tuple[list[str], list[list[Any]]]:
-    columns = [*found.group_by, *found.value, "count"]
+    columns = unique_names([*found.group_by, *found.value, "count"])
     return columns, [[*e.group, *e.value, e.count] for e in found.examples]
 
 
 def _write_table(stream: TextIO, found: GroupDuplicates) -> None:
     console = console_for(stream)
     value, group = ", ".join(found.value), ", ".join(found.group_by)
-    print_line(console, f"{found.table}: {value} within {group}", "bold")
+    print_line(console, f"{found.table}: {value} within {group or 'the table'}", "bold")
     figures = [
         ("rows scanned", found.rows),
         ("rows skipped for a NULL", found.rows_skipped),
@@ -79,15 +94,28 @@ def _write_table(stream: TextIO, found: GroupDuplicates) -> None:
         ("extra rows", found.extra_rows),
     ]
     for name, figure in figures:
-        print_line(console, f"{name:<24}{figure:>14,}")
-    if found.nulls == "report" and found.rows_skipped:
-        print_line(
-            console,
-            f"NULL in {group}: {found.null_groups:,} rows; "
-            f"NULL in {value} only: {found.null_values:,} rows",
-            "bold red",
-        )
+        if found.group_by or figure is not found.bad_groups:
+            print_line(console, f"{name:<24}{figure:>14,}")
+    if found.rows_reported:
+        print_line(console, _nulls(found, group, value), "bold red")
     if found.examples:
         print_line(console)
-        print_rows(console, *_as_rows(found))
+        columns, rows = _as_rows(found)
+        print_rows(console, columns, [[_exact(cell) for cell in row] for row in rows])
         print_line(console, f"showing {len(found.examples):,} of {found.duplicated_values:,}")
+
+
+def _nulls(found: GroupDuplicates, group: str, value: str) -> str:
+    parts = []
+    if found.nulls == "report":
+        if group:
+            parts.append(f"NULL in {group}: {found.null_groups:,} rows")
+        parts.append(f"NULL in {value}{' only' if group else ''}: {found.null_values:,} rows")
+    if found.null_rows:
+        parts.append(f"NULL in all of them: {found.null_rows:,} rows")
+    return "; ".join(parts)
+
+
+def _exact(cell: Any) -> Any:
+    """Return a value whose digits a table does not round."""
+    return as_text(cell) if isinstance(cell, float | Decimal) else cell

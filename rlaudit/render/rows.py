@@ -7,6 +7,7 @@ are exact and are written while the rows come in; ``table`` is for people.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from typing import TYPE_CHECKING, Literal
 
@@ -44,6 +45,32 @@ def write_csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[An
     writer = csv.writer(stream)
     writer.writerow(columns)
     writer.writerows([as_text(value) for value in row] for row in rows)
+
+
+def as_parquet(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    """Return ``rows`` as a Parquet file; a column of values of several types is one of text."""
+    import pyarrow as pa  # noqa: PLC0415 - slow to import, and one format needs it
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    cells = list(zip(*rows, strict=True)) or [()] * len(columns)
+    arrays = [_arrow_column(column) for column in cells]
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(arrays, names=unique_names(columns)), sink)
+    return bytes(sink.getvalue())
+
+
+def _arrow_column(cells: Sequence[Any]) -> Any:
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    types = {type(cell) for cell in cells if cell is not None}
+    if len(types) <= 1:
+        # What Arrow cannot hold: integers of more than 64 bits, nested values of several types.
+        with contextlib.suppress(pa.ArrowException, OverflowError):
+            return pa.array(cells)
+    texts = [None if cell is None else as_text(cell) for cell in cells]
+    return pa.array(
+        [text and text.encode(errors="backslashreplace") for text in texts], pa.string()
+    )
 
 
 def _write_json(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -156,7 +156,7 @@ def test_a_late_text_in_a_csv_column_of_numbers_is_read(tmp_path):
         ("example.csv", (["group"], ["value"]), "no column 'group'", "did you mean 'group_id'?"),
         ("example.csv", (["value"], ["value"]), "'value' is named twice", "not both"),
         ("nothing.csv", (["a"], ["b"]), "no file matches", "check the path"),
-        ("nothing*.parquet", (["a"], ["b"]), "no file matches", "check the path"),
+        ("nothing*.parquet", (["a"], ["b"]), "no file matches", "check the pattern"),
         (".", (["a"], ["b"]), "folder", "name the file"),
         ("nothing.duckdb", (["a"], ["b"]), "does not exist", "check the path"),
     ],

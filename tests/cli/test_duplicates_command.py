@@ -138,17 +138,17 @@ def test_columns_are_listed_with_commas_or_one_by_one(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--group-by", "group_id"], "--value is missing (--group-by and --value go together)"),
-        (["--value", "value"], "--group-by is missing (--group-by and --value go together)"),
+        (["--group-by", "group_id"], "--value is missing (it names what must not repeat"),
         (["--table", "x"], "--table has no meaning for the checks of a log"),
         (["--nulls", "equal"], "--nulls has no meaning for the checks of a log"),
         (["--group-by", "a,", "--value", "b"], "--group-by has an empty column name"),
         (["--group-by", "grp", "--value", "value"], "has no column 'grp'"),
-        (["--group-by", "a", "--value", "b", "--run", "r"], "--run and --group-by exclude"),
+        (["--group-by", "a", "--value", "b", "--run", "r"], "--run has no meaning for any table"),
         (["--nulls", "same"], "'same' is not one of"),
         (["--format", "xml"], "unknown format 'xml'"),
         (["--format", "markdown"], "unknown format 'markdown'"),
-        (["--output", "x.parquet"], "does not say which format"),
+        (["--output", "x.dat"], "does not say which format"),
+        (["--format", "parquet"], "name a file: -o found.parquet"),
         (
             ["--output", "/nowhere/x.json", "--group-by", "group_id", "--value", "value"],
             "cannot write /nowhere/x.json",
