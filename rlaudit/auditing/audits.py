@@ -13,6 +13,8 @@ import duckdb
 
 from rlaudit.auditing.baseline import apply_baseline, read_baseline
 from rlaudit.auditing.checks import run_checks
+from rlaudit.auditing.choosing import asked_for, choose_runs
+from rlaudit.auditing.coverage import floor_of, partly_judged, shortfalls
 from rlaudit.auditing.departures import departures_of
 from rlaudit.auditing.failures import first_line
 from rlaudit.auditing.history import read_history, record_audit
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from rlaudit.auditing.checks import Progress
+    from rlaudit.auditing.choosing import Chosen
     from rlaudit.auditing.history import History
     from rlaudit.auditing.results import CheckResult
     from rlaudit.auditing.sourcing import Source
@@ -43,6 +46,8 @@ def audit(
     run: str | Sequence[str] | None = None,
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
+    require: Sequence[str] = (),
+    min_judged: int = 0,
     checks_dirs: Sequence[str | Path] = (),
     limit: int = 10,
     wait: float = 10.0,
@@ -58,9 +63,13 @@ def audit(
 
     Args:
         sources: log files, or folders with logs in them and below.
-        run: judge only the run of this id, or the runs of these; a log that lacks one is left out.
+        run: judge only the run of this id, or the runs of these; each must be in one of the logs,
+            and a log that has none of them is left out.
         select: names, families or patterns of the checks to run; all if empty.
         ignore: names, families or patterns of checks to leave out.
+        require: names, families or patterns of checks each of which must judge at least one run
+            of one log; else that is a problem in the report. A family means all of its checks.
+        min_judged: how many checks must judge at least one run of one log.
         checks_dirs: folders with checks besides ours.
         limit: most examples for each finding; 0 gives all.
         wait: seconds to wait for a log that another process writes.
@@ -77,7 +86,8 @@ def audit(
 
     Raises:
         UsageError: if an argument makes no sense: nothing to audit, a selection that matches
-            nothing, a run that no source has, an unreadable baseline.
+            nothing, a floor that the selection cannot reach, a run that no source has, an
+            unreadable baseline.
         DatabaseError: if ``record`` cannot be read or written.
 
     """
@@ -92,10 +102,12 @@ def audit(
     everything, check_problems = read_checks(sql_root() / "checks", *map(Path, checks_dirs))
     unreadable = {problem.path.stem for problem in check_problems if problem.path is not None}
     checks = select_checks(everything, select, ignore, unreadable=unreadable)
+    floor = floor_of(checks, everything, require, min_judged, unreadable=unreadable)
     found, empty = find_sources(sources)
-    runs = () if run is None else (run,) if isinstance(run, str) else tuple(run)
+    runs = asked_for(run)
+    chosen, not_found = choose_runs(found, runs, wait=wait)
 
-    def one(number: int, source: Source) -> SourceReport:
+    def one(number: int, source: Source, runs: Sequence[str]) -> SourceReport:
         history = None
         if record is not None:
             reused = checks if since_last else ()
@@ -114,8 +126,15 @@ def audit(
             must_be_log=source.named,
         )
 
-    reports, notes = _audit_each(found, one)
-    report = AuditReport((*reports, *empty), check_problems, notes)
+    reports, notes = _audit_each(found, runs, chosen, one)
+    every = (*reports, *empty)
+    report = AuditReport(
+        every,
+        check_problems,
+        (*notes, *partly_judged(every, floor)),
+        floor=floor,
+        shortfalls=(*not_found, *shortfalls(every, floor)),
+    )
     if record is not None:
         record_audit(report, record, wait=wait)
     return report if accepted is None else apply_baseline(report, accepted)
@@ -178,35 +197,48 @@ def audit_log(
     except UsageError:
         raise
     except RlauditError as error:
-        if isinstance(error, NotALogError) and not must_be_log:
-            raise
-        problem = Problem.of(error, source=name)
+        return _unread(name, path, error, named=must_be_log, look=look)
     except duckdb.Error as error:
         problem = Problem(f"cannot read {name}: {first_line(error)}", source=name)
     return SourceReport(name, path, problems=(problem,), look=look)
 
 
 def _audit_each(
-    sources: Sequence[Source], one: Callable[[int, Source], SourceReport]
+    sources: Sequence[Source],
+    runs: Sequence[str],
+    chosen: Chosen,
+    one: Callable[[int, Source, Sequence[str]], SourceReport],
 ) -> tuple[list[SourceReport], tuple[str, ...]]:
     """Audit ``sources`` by ``one``, and say which were left out on purpose.
 
-    A run that is asked for must be in one of several logs, not in each.
+    ``chosen`` says which of ``runs`` each has, where that was looked up.
     """
     reports: list[SourceReport] = []
     notes: list[str] = []
-    unknown_run: UsageError | None = None
     for number, source in enumerate(sources):
+        these = chosen.get(source.path, tuple(runs))
         try:
-            reports.append(one(number, source))
+            if isinstance(these, RlauditError):
+                reports.append(_unread(source.name, source.path, these, named=source.named))
+            elif runs and not these:
+                notes.append(f"{source.name} was left out: it has none of the runs asked for")
+            else:
+                reports.append(one(number, source, these))
         except NotALogError:
             notes.append(f"{source.name} is no rlaudit log and was left out")
-        except UsageError as error:
-            unknown_run = error
-            notes.append(f"{source.name} was left out: {error}")
-    if unknown_run is not None and not reports:
-        raise unknown_run
     return reports, tuple(notes)
+
+
+def _unread(
+    name: str, path: Path, error: RlauditError, *, named: bool, look: int | None = None
+) -> SourceReport:
+    """Return the report of a log that cannot be read.
+
+    Raises ``error`` if it says that the file is no log, and it was not ``named`` by the user.
+    """
+    if isinstance(error, NotALogError) and not named:
+        raise error
+    return SourceReport(name, path, problems=(Problem.of(error, source=name),), look=look)
 
 
 def _read_from_spool(result: CheckResult) -> CheckResult:

@@ -14,7 +14,7 @@ import duckdb
 
 from rlaudit.auditing.failures import damage, file_error, interruptible
 from rlaudit.auditing.query import Rows
-from rlaudit.auditing.scope import Scope, refuse_unknown_run
+from rlaudit.auditing.scope import Scope, refuse_unknown_runs
 from rlaudit.auditing.scripts import literal
 from rlaudit.auditing.shared import SharedTables
 from rlaudit.auditing.values import bind
@@ -147,8 +147,7 @@ def reporting(
 
     Raises :class:`UsageError` for a run that the log does not have.
     """
-    for run in runs:
-        refuse_unknown_run(con, run)
+    refuse_unknown_runs(con, runs)
     known = all_reports()[0] if reports is None else reports
     with _only(con, runs):
         yield Reporter(con, known, runs)

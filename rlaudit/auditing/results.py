@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from rlaudit.auditing.coverage import Coverage, Floor, coverage_of
 from rlaudit.auditing.diagnosis import fill
 from rlaudit.auditing.scripts import script_of
 
@@ -209,6 +210,9 @@ class AuditReport:
         notes: what was left out on purpose, such as files in a folder that are no logs.
         gone: findings that the baseline accepts and that no longer occur, of checks and runs
             that were judged.
+        floor: what had to be judged at the least.
+        shortfalls: what was asked for and is not there: checks of the floor that judged nothing,
+            and runs that are in no log where another could not be read.
 
     """
 
@@ -216,6 +220,8 @@ class AuditReport:
     check_problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     gone: tuple[Accepted, ...] = ()
+    floor: Floor = field(default_factory=Floor)
+    shortfalls: tuple[Problem, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -232,7 +238,12 @@ class AuditReport:
     def problems(self) -> tuple[Problem, ...]:
         """Everything that could not be done; each is a reason for exit code 2."""
         found = (problem for source in self.sources for problem in source.problems)
-        return (*self.check_problems, *found)
+        return (*self.check_problems, *found, *self.shortfalls)
+
+    @property
+    def coverage(self) -> Coverage:
+        """How many checks judged something, of how many, in how many runs."""
+        return coverage_of(self.sources)
 
     @property
     def errors(self) -> tuple[Finding, ...]:

@@ -48,8 +48,7 @@ class Scope:
         self._values: dict[str, dict[str, dict[str | None, int]]] = {}
         self._wanted = _columns_wanted(checks)
         self._settings: dict[str | None, dict[str, Any]] | None = None
-        for run in runs:
-            refuse_unknown_run(con, run)
+        refuse_unknown_runs(con, runs)
 
     def rows(self, check: QueryFile, table: str, runs: Collection[str | None]) -> int:
         """Return how many rows of ``table``, which ``check`` counts, belong to ``runs``."""
@@ -188,15 +187,30 @@ def is_of(runs: Sequence[str]) -> str:
     return f"run_id IN ({', '.join('?' * len(runs))})" if runs else "true"
 
 
-def refuse_unknown_run(con: DuckDBPyConnection, run: str) -> None:
-    """Raise :class:`UsageError` if no table of the log names ``run``."""
+def known_runs(con: DuckDBPyConnection) -> set[str]:
+    """Return the ids of the runs that any table of the log names."""
     union = " UNION ".join(f"SELECT run_id FROM {table}" for table in _RUN_TABLES)  # noqa: S608 - constants
-    known = {row[0] for row in con.execute(union).fetchall() if row[0] is not None}
-    if run not in known:
-        raise UsageError(
-            f"no run has the id {run!r}",
-            hint=did_you_mean(run, known) if known else "the log has no runs",
-        )
+    return {row[0] for row in con.execute(union).fetchall() if row[0] is not None}
+
+
+def refuse_unknown_runs(con: DuckDBPyConnection, runs: Sequence[str]) -> None:
+    """Raise :class:`UsageError` that names those of ``runs`` which no table of the log names."""
+    if runs:
+        refuse_unknown(runs, known_runs(con))
+
+
+def refuse_unknown(runs: Iterable[str], known: Collection[str]) -> None:
+    """Raise :class:`UsageError` that names all of ``runs`` which are not ``known``."""
+    unknown = [run for run in dict.fromkeys(runs) if run not in known]
+    if not unknown:
+        return
+    if not known:
+        hint = "the log has no runs"
+    elif len(unknown) == 1:
+        hint = did_you_mean(unknown[0], known)
+    else:
+        hint = "; ".join(f"{run!r}: {did_you_mean(run, known)}" for run in unknown)
+    raise UsageError(f"no run has the id {' or '.join(map(repr, unknown))}", hint=hint)
 
 
 def _columns_wanted(checks: Iterable[QueryFile]) -> dict[str, set[str]]:

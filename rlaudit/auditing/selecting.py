@@ -28,8 +28,8 @@ def select_checks(
 
     Raises :class:`UsageError` for an entry that matches nothing, and if nothing is left.
     """
-    wanted = _matched(checks, select, unreadable)
-    left = (wanted if select else {check.name for check in checks}) - _matched(
+    wanted = matched(checks, select, unreadable)
+    left = (wanted if select else {check.name for check in checks}) - matched(
         checks, ignore, unreadable
     )
     if checks and not left and not unreadable:
@@ -37,9 +37,13 @@ def select_checks(
     return tuple(check for check in checks if check.name in left)
 
 
-def _matched(
+def matched(
     checks: Sequence[CheckFile], entries: Sequence[str], unreadable: Collection[str]
 ) -> set[str]:
+    """Return the names of ``checks`` that ``entries`` mean, in the form of :func:`select_checks`.
+
+    Raises :class:`UsageError` for an entry that matches nothing.
+    """
     found: set[str] = set()
     for entry in (part.strip() for text in entries for part in text.split(",")):
         names = {

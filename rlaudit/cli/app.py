@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rlaudit.cli.defaults import for_command, read_defaults
-from rlaudit.cli.group import HELP_OPTIONS, commands_of, help_and_fail, unwrapped
+from rlaudit.cli.environment import misspelt
+from rlaudit.cli.group import HELP_OPTIONS, add_command, commands_of, help_and_fail, unwrapped
+from rlaudit.cli.output import narrate
+from rlaudit.cli.parsing import Group
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_INTERRUPTED, RlauditError
 from rlaudit.version import __version__
 
@@ -44,13 +47,6 @@ _COMMANDS = {
     "serve": "rlaudit.cli.serve:serve",
 }
 
-# The commands for which a pyproject.toml may have a table: [tool.rlaudit.checks-list] is one.
-_WITH_OPTIONS = (
-    *(name for name in _COMMANDS if name not in ("checks", "baseline", "report")),
-    *("checks-list", "checks-show", "checks-lint", "checks-new", "baseline-write"),
-    *("report-list", "report-show", "report-run", "report-html"),
-)
-
 # Options that name files of a project: in its pyproject.toml they are relative to that file, and
 # not to the folder in which a command happens to run.
 _PROJECT_FILES = ("baseline", "checks", "record", "reports")
@@ -59,9 +55,8 @@ _PROJECT_FILES = ("baseline", "checks", "record", "reports")
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line ``args`` (those of the process, if None) and return its exit code."""
     words = list(sys.argv[1:] if args is None else args)
-    # --debug is understood anywhere, because it is typed behind a command that has just failed.
+    # Before the words are parsed, which may fail. As the value of an option it does no harm.
     debug = "--debug" in words or os.environ.get("RLAUDIT_DEBUG", "0") not in ("", "0")
-    words = [word for word in words if word != "--debug"]
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             # A terminal that cannot show a character must not end a report.
@@ -90,6 +85,7 @@ def main(args: Sequence[str] | None = None) -> int:
 def build_app(words: Sequence[str]) -> typer.Typer:
     """Return the application with the subcommand that ``words`` call, or with all of them."""
     app = typer.Typer(
+        cls=Group,
         add_completion=False,
         pretty_exceptions_enable=False,
         context_settings=HELP_OPTIONS,
@@ -104,7 +100,7 @@ def build_app(words: Sequence[str]) -> typer.Typer:
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:
-            app.command(name, help=unwrapped(command.__doc__))(command)
+            add_command(app, name, command)
     return app
 
 
@@ -113,19 +109,35 @@ def _called(words: Sequence[str]) -> str | None:
 
 
 def _defaults(command: Any, words: Sequence[str]) -> dict[str, Any]:
-    """Return Click's default map: the options that a pyproject.toml sets for the command called."""
+    """Return Click's default map: the options that a pyproject.toml sets for the command called.
+
+    Variables of the environment that set nothing are said.
+    """
     called = [word for word in words if not word.startswith("-")]
     known = commands_of(command)
     # "rlaudit checks list" calls checks-list, "rlaudit audit runs.duckdb" calls audit.
     name = next((n for n in ("-".join(called[:2]), *called[:1]) if n in known), None)
     if name is None:
         return {}
+    options = _options(known[name])
+    for sentence in misspelt(os.environ, options, _every_option):
+        narrate("warning", sentence)
     path, table = read_defaults(Path.cwd())
-    # A parameter called format_ is the option --format.
-    options = {p.name.rstrip("_"): p for p in known[name].params if p.opts}
-    found = for_command(path, table, name, _WITH_OPTIONS, set(options))
+    found = for_command(path, table, name, options, _every_option)
     defaults = {options[key].name: _default(options[key], found[key], path) for key in found}
     return {called[0]: defaults if name == called[0] else {called[1]: defaults}}
+
+
+def _options(command: Any) -> dict[str, Any]:
+    """Return the parameters of a command by the name that a pyproject.toml has for each."""
+    # A parameter called format_ is the option --format.
+    return {p.name.rstrip("_"): p for p in command.params}
+
+
+def _every_option() -> dict[str, dict[str, Any]]:
+    """Return the options of every command by its name; that of "checks list" is checks-list."""
+    commands = commands_of(typer.main.get_command(build_app([])))
+    return {name: _options(command) for name, command in commands.items()}
 
 
 def _default(option: Any, value: Any, path: Path | None) -> Any:
@@ -155,7 +167,13 @@ def _top(
     ] = False,
     debug: Annotated[
         bool,
-        typer.Option("--debug", help="Show the traceback of an error.", envvar="RLAUDIT_DEBUG"),
+        typer.Option(
+            "--debug",
+            help="Show the traceback of an error.",
+            envvar="RLAUDIT_DEBUG",
+            # Every command has it (rlaudit.cli.parsing), and none takes it as an argument.
+            expose_value=False,
+        ),
     ] = False,
 ) -> None:
     """Is my replay doing what I think it does? Train with a log, and audit any replay log.

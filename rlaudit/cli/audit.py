@@ -11,12 +11,14 @@ import typer
 from rlaudit.cli.output import (
     Checks,
     Output,
+    Runs,
     Wait,
     audit_format,
     destination,
     narrate,
     say_problems,
 )
+from rlaudit.cli.parsing import is_given, refuse_beside, refuse_given
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_FINDINGS, UsageError
 
 if TYPE_CHECKING:
@@ -41,22 +43,42 @@ Ignore = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", help="Leave this check, family or pattern out; may be repeated."),
 ]
+Require = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Fail with exit code 2 unless this check, or each of this family or pattern, judged "
+        "at least one run; may be repeated.",
+    ),
+]
+MinJudged = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="Fail with exit code 2 unless so many checks judged at least one run.",
+    ),
+]
 Baseline = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE", help="Leave out the findings that this file accepts; see baseline."
     ),
 ]
-Run = Annotated[str | None, typer.Option(metavar="ID", help="Judge only the run of this id.")]
+
+JUDGING = ("ignore", "require", "min_judged", "checks", "baseline")
+"""The options of a page that say what is judged."""
 
 
 def audit(
     context: typer.Context,
     source: Sources = None,
     *,
-    run: Run = None,
+    run: Runs = None,
     select: Select = None,
     ignore: Ignore = None,
+    require: Require = None,
+    min_judged: MinJudged = 0,
     checks: Checks = None,
     fail_on: Annotated[
         FailOn,
@@ -120,8 +142,18 @@ def audit(
     """
     fmt = audit_format(context, format_, output)
     if explain is not None:
+        refuse_beside(
+            context,
+            "--explain",
+            besides=("explain", "checks", "format_", "output"),
+            why="it audits nothing",
+        )
+        if fmt not in ("table", "json") and (output is not None or is_given(context, "format_")):
+            raise UsageError(f"--explain has no format {fmt}", hint="table or json")
         _explain(explain, checks, as_json=fmt == "json", output=output)
         return
+    if no_baseline:
+        refuse_given(context, "--no-baseline", ["baseline"])
     if since_last and record is None:
         raise UsageError("--since-last needs the last audit", hint="name its file with --record")
     report = run_audit(
@@ -129,6 +161,7 @@ def audit(
         run=run,
         select=select or (),
         ignore=ignore or (),
+        **floor_of(context, require, min_judged),
         checks_dirs=checks or (),
         limit=limit,
         wait=wait,
@@ -146,6 +179,29 @@ def audit(
             write_audit(stream, report, fmt, fail_on="error" if fail_on == "error" else "warning")
     say_what_is_missing(report)
     raise typer.Exit(_exit_code(report, fail_on))
+
+
+def floor_of(
+    context: typer.Context, require: Sequence[str] | None, min_judged: int
+) -> dict[str, Any]:
+    """Return the options of an audit on what it must have judged.
+
+    What a pyproject.toml states is for audits of all that the project has checked: it is not held
+    against checks that are chosen on the command line, and that is said.
+    """
+    wanted = {"require": require or (), "min_judged": min_judged}
+    if any(is_given(context, name) for name in ("select", "ignore")):
+        usual = {"require": (), "min_judged": 0}
+        dropped = [name for name in usual if wanted[name] and not is_given(context, name)]
+        if dropped:
+            options = " and ".join(name.replace("_", "-") for name in dropped)
+            narrate(
+                "note",
+                f"{options} of the pyproject.toml is not applied to checks chosen on the command "
+                "line",
+            )
+        return wanted | {name: usual[name] for name in dropped}
+    return wanted
 
 
 def run_audit(source: Sequence[str] | None, **options: Any) -> AuditReport:

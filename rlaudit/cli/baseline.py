@@ -7,13 +7,23 @@ from typing import Annotated
 
 import typer
 
-from rlaudit.cli.audit import Ignore, Run, Select, Sources, run_audit, say_what_is_missing
+from rlaudit.cli.audit import (
+    Ignore,
+    MinJudged,
+    Require,
+    Select,
+    Sources,
+    floor_of,
+    run_audit,
+    say_what_is_missing,
+)
 from rlaudit.cli.group import group
-from rlaudit.cli.output import Checks, Wait, note, refuse_unwritable
+from rlaudit.cli.output import Checks, Runs, Wait, note, refuse_unwritable
 from rlaudit.errors import EXIT_FAILED
 
 
 def write(
+    context: typer.Context,
     source: Sources = None,
     *,
     # Called baseline so that the file which a pyproject.toml names for the audit is the default.
@@ -21,9 +31,11 @@ def write(
         Path,
         typer.Option("--output", metavar="FILE", help="File to write.", callback=refuse_unwritable),
     ] = Path("rlaudit-baseline.json"),
-    run: Run = None,
+    run: Runs = None,
     select: Select = None,
     ignore: Ignore = None,
+    require: Require = None,
+    min_judged: MinJudged = 0,
     checks: Checks = None,
     wait: Wait = 10.0,
 ) -> None:
@@ -37,6 +49,7 @@ def write(
         run=run,
         select=select or (),
         ignore=ignore or (),
+        **floor_of(context, require, min_judged),
         checks_dirs=checks or (),
         limit=1,
         wait=wait,

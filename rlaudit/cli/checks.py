@@ -9,6 +9,7 @@ import typer
 
 from rlaudit.cli.group import group
 from rlaudit.cli.output import Checks, Full, Output, destination, note, row_format, say_problems
+from rlaudit.cli.parsing import refuse_given
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_FINDINGS, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def show(
 
 
 def lint(
+    context: typer.Context,
     folder: Annotated[
         Path | None,
         typer.Argument(
@@ -102,6 +104,8 @@ def lint(
     from rlaudit.auditing import lint_checks
     from rlaudit.sqlfiles import sql_root
 
+    if folder is not None:
+        refuse_given(context, "DIR", ["checks"], why="a folder of your own is one or the other")
     folders = [folder] if folder is not None else [sql_root() / "checks", *(checks or [])]
     problems = [problem for where in folders for problem in lint_checks(where)]
     for problem in problems:
@@ -118,7 +122,10 @@ def new(
     *,
     # Called checks so that a project's folder of checks, from its pyproject.toml, is the default.
     checks: Annotated[
-        Path, typer.Option("--dir", metavar="DIR", help="Folder in which to write it.")
+        Path,
+        typer.Option(
+            "--dir", metavar="DIR", help="Folder in which to write it; the first of a project's."
+        ),
     ] = Path("checks"),
 ) -> None:
     """Begin a check of your own.

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rlaudit.cli.output import Output, Wait, check_format, destination, narrate
+from rlaudit.cli.output import Output, Runs, Wait, check_format, destination, narrate
 from rlaudit.cli.plot import (
     NormalisedOption,
     PhaseOption,
-    RunOption,
     StatisticOption,
     WindowOption,
     normalise,
+    refuse_of_training,
 )
 from rlaudit.errors import UsageError
 
@@ -51,7 +51,7 @@ def compare(
             "--b", metavar="KEY=VALUE[,...]", help="Group B, in the same way.", show_default=False
         ),
     ] = None,
-    run: RunOption = None,
+    run: Runs = None,
     phase: PhaseOption = None,
     window: WindowOption = None,
     normalised: NormalisedOption = False,
@@ -79,6 +79,7 @@ def compare(
     if (a is None) != (b is None):
         missing = "--a" if a is None else "--b"
         raise UsageError(f"{missing} is missing: two groups are compared", hint=_EXAMPLE)
+    refuse_of_training(context, phase)
     wish = Wish("steps", phase, window, runs=tuple(run or ()))
     curves, measure, notes = read_curves(source, wish, wait=wait)
     if normalised:

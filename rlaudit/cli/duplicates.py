@@ -9,6 +9,7 @@ import typer
 
 from rlaudit.cli.output import (
     Output,
+    Runs,
     Wait,
     destination,
     duplicates_format,
@@ -16,6 +17,7 @@ from rlaudit.cli.output import (
     note,
     write_bytes,
 )
+from rlaudit.cli.parsing import refuse_given
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_FINDINGS, DatabaseError, UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def check_duplicates(
         ),
     ],
     *,
-    run: Annotated[str | None, typer.Option(help="Check only the run of this id.")] = None,
+    run: Runs = None,
     group_by: Annotated[
         list[str] | None,
         typer.Option(metavar="COL[,COL]", help="Look within groups of these columns."),
@@ -107,28 +109,25 @@ def check_duplicates(
     if fmt == "parquet":
         _file_of(output)  # refused before the work
     if not (group_by or value):
-        given = {
-            "--table": table, "--nulls": nulls, "--all-null": all_null,
-            "--input-format": input_format,
-        }  # fmt: skip
-        if meaningless := [name for name, chosen in given.items() if chosen is not None]:
-            raise UsageError(
-                f"{meaningless[0]} has no meaning for the checks of a log",
-                hint="add --value to look into any table",
-            )
-        results, incomplete = _check_log(source, run, limit, wait)
+        refuse_given(
+            context,
+            "the checks of a log",
+            ["table", "nulls", "all_null", "input_format"],
+            why="add --value to look into any table",
+        )
+        runs = tuple(dict.fromkeys(run or ()))
+        results, incomplete = _check_log(source, runs, limit, wait)
         from rlaudit.render.checks import checks_as_parquet, write_checks
 
         if fmt == "parquet":
             write_bytes(_file_of(output), checks_as_parquet(results))
         else:
             with destination(output) as stream:
-                write_checks(stream, results, fmt, source=source, run=run, incomplete=incomplete)
+                write_checks(stream, results, fmt, source=source, runs=runs, incomplete=incomplete)
         raise typer.Exit(_exit_code(source, results))
     if not value:
         raise UsageError("--value is missing", hint="it names what must not repeat in a group")
-    if run is not None:
-        raise UsageError("--run has no meaning for any table", hint="leave --run or --value out")
+    refuse_given(context, "--value", ["run"], why="a run is one of a log")
     from rlaudit.auditing import duplicates_in
     from rlaudit.render.groups import groups_as_parquet, write_groups
 
@@ -165,18 +164,17 @@ def _file_of(output: Path | None) -> Path:
 
 
 def _check_log(
-    source: str, run: str | None, limit: int, wait: float
+    source: str, runs: Sequence[str], limit: int, wait: float
 ) -> tuple[list[CheckResult], str | None]:
     from rlaudit.auditing import run_checks
     from rlaudit.sqlfiles import load_checks
     from rlaudit.store import open_for_reading
 
     checks = [check for check in load_checks() if check.family == "duplicates"]
-    only = () if run is None else (run,)
     with open_for_reading(source, wait=wait) as log:
         if log.incomplete:
             note(f"warning: incomplete: {log.incomplete}")
-        return run_checks(log.con, checks, runs=only, limit=limit), log.incomplete
+        return run_checks(log.con, checks, runs=runs, limit=limit), log.incomplete
 
 
 def _exit_code(source: str, results: Sequence[CheckResult]) -> int:

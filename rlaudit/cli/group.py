@@ -8,8 +8,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
-from typer.core import TyperGroup
 
+from rlaudit.cli.parsing import Command, Group
 from rlaudit.errors import EXIT_FAILED
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ HELP_OPTIONS = {"help_option_names": ["--help", "-h"]}
 
 
 def group(
-    doc: str, commands: Mapping[str, Callable[..., Any]], cls: type[TyperGroup] = TyperGroup
+    doc: str, commands: Mapping[str, Callable[..., Any]], cls: type[Group] = Group
 ) -> typer.Typer:
     """Return the command that ``doc`` describes, with ``commands`` under it by name.
 
@@ -28,8 +28,13 @@ def group(
     app = typer.Typer(cls=cls, context_settings=HELP_OPTIONS, rich_markup_mode=None)
     app.callback(invoke_without_command=True, help=unwrapped(doc))(_alone)
     for name, command in commands.items():
-        app.command(name, help=unwrapped(command.__doc__))(command)
+        add_command(app, name, command)
     return app
+
+
+def add_command(app: typer.Typer, name: str, command: Callable[..., Any]) -> None:
+    """Add ``command`` to ``app``. All are added here, so that all read their words alike."""
+    app.command(name, cls=Command, help=unwrapped(command.__doc__))(command)
 
 
 def commands_of(command: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 DuckDB refuses a reading and a writing connection in one process, so a trainer cannot audit its
 own log. Arguments: one JSON object with what :func:`rlaudit.auditing.audit` takes. Output: one
-JSON object with ``findings`` and ``problems``.
+JSON object with ``findings``, ``problems`` and ``judged``: how many checks judged something.
 """
 
 from __future__ import annotations
@@ -25,12 +25,17 @@ def main() -> int:
     try:
         report = audit(**options)
     except RlauditError as error:
-        found: dict[str, object] = {"findings": [], "problems": [str(error)]}
+        found: dict[str, object] = {
+            "findings": [],
+            "problems": [str(error)],
+            "judged": "",
+        }
     else:
         keys = ("check", "severity", "run_id", "rows", "diagnosis")
         found = {
             "findings": [{key: row[key] for key in keys} for row in report.to_dicts()],
             "problems": [str(problem) for problem in report.problems],
+            "judged": f"{report.coverage.judged} of {report.coverage.checks} checks",
         }
     sys.stdout.write(json.dumps(found))
     return 0

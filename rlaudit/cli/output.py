@@ -62,6 +62,10 @@ Wait = Annotated[
         envvar="RLAUDIT_WAIT",
     ),
 ]
+Runs = Annotated[
+    list[str] | None,
+    typer.Option("--run", metavar="ID", help="Only the run of this id; may be repeated."),
+]
 Checks = Annotated[
     list[Path] | None,
     typer.Option(

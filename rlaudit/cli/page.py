@@ -7,12 +7,22 @@ from typing import Annotated
 
 import typer
 
-from rlaudit.cli.audit import Baseline, Ignore, say_what_is_missing
-from rlaudit.cli.output import Checks, Wait, destination, narrate, note, refuse_unwritable
+from rlaudit.cli.audit import (
+    JUDGING,
+    Baseline,
+    Ignore,
+    MinJudged,
+    Require,
+    floor_of,
+    say_what_is_missing,
+)
+from rlaudit.cli.output import Checks, Runs, Wait, destination, narrate, note, refuse_unwritable
+from rlaudit.cli.parsing import refuse_given
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED
 
 
 def html(
+    context: typer.Context,
     source: Annotated[str, typer.Argument(metavar="LOG", help="An rlaudit log.")],
     *,
     output: Annotated[
@@ -25,10 +35,7 @@ def html(
             callback=refuse_unwritable,
         ),
     ] = Path("report.html"),
-    run: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ID", help="Only the run with this id; may be repeated."),
-    ] = None,
+    run: Runs = None,
     audit: Annotated[
         bool,
         typer.Option(
@@ -36,6 +43,8 @@ def html(
         ),
     ] = True,
     ignore: Ignore = None,
+    require: Require = None,
+    min_judged: MinJudged = 0,
     checks: Checks = None,
     baseline: Baseline = None,
     wait: Wait = 10.0,
@@ -46,6 +55,8 @@ def html(
     and no JavaScript. Exit code 0 whatever the audit finds,
     2 if something could not be done; the page then says what.
     """
+    if not audit:
+        refuse_given(context, "--no-audit", JUDGING)
     from rlaudit.render.auditing import audit_display
     from rlaudit.render.page import page_html, read_page
 
@@ -54,7 +65,12 @@ def html(
             source,
             runs=run or (),
             audit=audit,
-            judging={"ignore": ignore or (), "checks_dirs": checks or (), "baseline": baseline},
+            judging={
+                "ignore": ignore or (),
+                **floor_of(context, require, min_judged),
+                "checks_dirs": checks or (),
+                "baseline": baseline,
+            },
             wait=wait,
             on_progress=progress,
         )

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rlaudit.cli.output import Output, Wait, destination, narrate, plot_format, write_bytes
+from rlaudit.cli.output import Output, Runs, Wait, destination, narrate, plot_format, write_bytes
+from rlaudit.cli.parsing import is_given, refuse_given
 from rlaudit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,9 +37,6 @@ StatisticOption = Annotated[
         "mean of the middle half."
     ),
 ]
-RunOption = Annotated[
-    list[str] | None, typer.Option(metavar="ID", help="Only the run of this id; may be repeated.")
-]
 WindowOption = Annotated[
     int | None,
     typer.Option(
@@ -64,7 +62,7 @@ def plot(
     ],
     *,
     by: Annotated[Axis, typer.Option(help="What the curves run over.")] = "episodes",
-    run: RunOption = None,
+    run: Runs = None,
     group_by: Annotated[
         str | None,
         typer.Option(
@@ -116,6 +114,9 @@ def plot(
     fmt = plot_format(context, format_, output)
     if fmt == "png" and output is None:
         raise UsageError("a PNG is no text for a terminal", hint="name a file: -o curves.png")
+    if fmt not in ("table", "svg", "png"):
+        refuse_given(context, f"--format {fmt}", ["title"], why="it has no title")
+    refuse_of_training(context, phase)
     wish = Wish(by, phase, window, lives, clipped, tuple(run or ()))
     curves, measure, notes = read_curves(runs, wish, wait=wait)
     if normalised:
@@ -132,6 +133,12 @@ def plot(
     show_plot(found, fmt, output)
     for text in (*notes, *found.notes):
         narrate("note", text)
+
+
+def refuse_of_training(context: typer.Context, phase: Phase | None) -> None:
+    """Refuse options that have a meaning for training episodes only beside ``--phase eval``."""
+    if phase == "eval" and is_given(context, "phase"):
+        refuse_given(context, "--phase eval", ["window", "lives"], why="each evaluation is a value")
 
 
 def normalise(curves: list[Curve], measure: Measure) -> tuple[list[Curve], Measure]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from rlaudit.cli.group import group
 from rlaudit.cli.output import (
@@ -16,6 +15,7 @@ from rlaudit.cli.output import (
     Full,
     Limit,
     Output,
+    Runs,
     Wait,
     destination,
     note,
@@ -24,6 +24,7 @@ from rlaudit.cli.output import (
     say_problems,
 )
 from rlaudit.cli.page import html
+from rlaudit.cli.parsing import Group
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, UsageError
 
 _COLUMNS = ("name", "title", "question", "path")
@@ -86,10 +87,7 @@ def run(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name of a report.")],
     source: Annotated[str, typer.Argument(metavar="LOG", help="An rlaudit log.")],
     *,
-    run: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ID", help="Only the run with this id; may be repeated."),
-    ] = None,
+    run: Runs = None,
     param: Annotated[
         list[str] | None,
         param_option("Set a parameter of the report; may be repeated."),
@@ -144,7 +142,7 @@ def _names() -> list[str]:
     return [path.stem for path in (sql_root() / "reports").glob("*.sql")]
 
 
-class _Commands(TyperGroup):
+class _Commands(Group):
     """The commands under ``report``, which knows the name of a report where one is expected."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

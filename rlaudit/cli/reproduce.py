@@ -17,6 +17,7 @@ from rlaudit.cli.output import (
     refuse_unwritable,
     row_format,
 )
+from rlaudit.cli.parsing import refuse_beside, refuse_given
 from rlaudit.cli.plot import show_plot
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_INTERRUPTED, UsageError, did_you_mean
 
@@ -89,11 +90,19 @@ def reproduce(
     from rlaudit.experiments.catalogue import EXPERIMENTS
 
     if name is None:
+        refuse_beside(context, "the list of experiments", why="name an EXPERIMENT")
         typer.echo(_listing(EXPERIMENTS))
         return
     if name not in EXPERIMENTS:
         raise UsageError(f"unknown experiment {name!r}", hint=did_you_mean(name, EXPERIMENTS))
     experiment = EXPERIMENTS[name]
+    if from_ is not None:
+        refuse_given(
+            context,
+            "--from",
+            ["folder", "seeds", "variant", "steps", "jobs"],
+            why="it trains nothing, and reports all runs of the log",
+        )
     fmt = row_format(context, format_, output)
     if plot is not None:
         _picture_format(plot)  # before the runs, which take hours

@@ -8,12 +8,21 @@ from typing import Annotated
 
 import typer
 
-from rlaudit.cli.audit import Baseline, Ignore  # noqa: TC001 - Typer reads the annotations
+from rlaudit.cli.audit import (
+    JUDGING,
+    Baseline,
+    Ignore,
+    MinJudged,
+    Require,
+    floor_of,
+)
 from rlaudit.cli.output import Checks, narrate
+from rlaudit.cli.parsing import refuse_given
 from rlaudit.errors import DatabaseLockedError
 
 
 def serve(
+    context: typer.Context,
     source: Annotated[str, typer.Argument(metavar="LOG", help="An rlaudit log.")],
     *,
     port: Annotated[
@@ -31,6 +40,8 @@ def serve(
         True
     ),
     ignore: Ignore = None,
+    require: Require = None,
+    min_judged: MinJudged = 0,
     checks: Checks = None,
     baseline: Baseline = None,
     every: Annotated[
@@ -42,11 +53,13 @@ def serve(
     It is the page of report html. It is made again when the log has changed and someone looks at
     it, and the browser then loads it anew. Nothing can be written through it. Ctrl-C ends it.
     """
+    if not audit:
+        refuse_given(context, "--no-audit", JUDGING)
     from rlaudit.live import take_look
-    from rlaudit.render.extras import require
+    from rlaudit.render.extras import require as require_extra
 
     for package in ("uvicorn", "altair", "jinja2", "vl_convert"):
-        require(package, doing="rlaudit serve", extra="serve")
+        require_extra(package, doing="rlaudit serve", extra="serve")
     from rlaudit.serving import PageKeeper, open_socket, serve_page
 
     path = Path(source)
@@ -60,6 +73,7 @@ def serve(
             narrate("warning", f"whoever reaches {host} can read {source}")
         judging = {
             "ignore": ignore or [],
+            **floor_of(context, require, min_judged),
             "checks_dirs": [str(folder) for folder in checks or ()],
             "baseline": None if baseline is None else str(baseline),
         }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from rlaudit.cli.options import require_train_extra, with_settings
+from rlaudit.cli.parsing import refuse_beside, refuse_given
 from rlaudit.errors import (
     EXIT_CLEAN,
     EXIT_FAILED,
@@ -100,19 +101,18 @@ def train(
     agent steps, summed over all environments.
     """
     if list_presets:
+        refuse_beside(context, "--list-presets", besides=["list_presets"])
         typer.echo(_preset_list())
         return
     if stop_on_error and audit_every is None:
         raise UsageError("--stop-on-error needs audits", hint="for example: --audit-every 10000")
     if audit_every is not None and not log:
         raise UsageError("--audit-every reads the log, and --no-log writes none")
+    _refuse_meaningless(context, log=log, resume=resume is not None)
     extras = _Extras(checkpoint_every, audit_every, stop_on_error)
     if log and not show_config:
         _refuse_unwritable(db)
     if resume is not None:
-        given = {"--name": name, "--run-id": run_id, "--no-log": not log}
-        for option in (option for option, value in given.items() if value):
-            raise UsageError(f"{option} cannot be given with --resume: the run has its own")
         stated = {
             key: value
             for key, value in {**settings, "preset": preset}.items()
@@ -131,6 +131,23 @@ def train(
         typer.echo(_as_toml(resolved))
         return
     raise typer.Exit(_train(resolved, db if log else None, name, run_id, extras))
+
+
+def _refuse_meaningless(context: typer.Context, *, log: bool, resume: bool) -> None:
+    """Refuse options that say something of a log or a run which there will not be."""
+    if resume:
+        refuse_given(
+            context,
+            "--resume",
+            ["name", "run_id", "show_config"],
+            why="the run has its own name and settings",
+        )
+        if not log:
+            raise UsageError("--no-log has no meaning with --resume: the run has its own log")
+    if not log:
+        refuse_given(
+            context, "--no-log", ["db", "name", "run_id"], why="they are of the log that is written"
+        )
 
 
 def _refuse_unwritable(db: Path) -> None:

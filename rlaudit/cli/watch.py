@@ -51,6 +51,7 @@ class LiveAudit:
         """Whether they are why the run ended."""
         self.incomplete = False
         """Whether the last audit could not do everything."""
+        self._judged = ""
         self._db = db
         self._every = every
         self._stop_on_error = stop_on_error
@@ -102,8 +103,13 @@ class LiveAudit:
 
     def summary(self) -> str:
         """Say what all audits together found."""
-        found = f"{self.findings} findings, {self.errors} of severity error"
-        return f"audits: {self.looks} while the run went on, {found if self.findings else 'clean'}"
+        found = "clean"
+        if self.findings:
+            found = f"{self.findings} findings, {self.errors} of severity error"
+        elif self.incomplete or not self.looks:
+            found = "nothing found"
+        judged = f"; {self._judged} judged the run in the last" if self._judged else ""
+        return f"audits: {self.looks} while the run went on, {found}{judged}"
 
     def _begin(self, env_step: int, flush: Callable[[], str]) -> None:
         try:
@@ -161,6 +167,7 @@ class LiveAudit:
         self.looks += 1
         found = json.loads(self._file("out").read_bytes())
         self.incomplete = bool(found["problems"])
+        self._judged = found["judged"]
         for problem in found["problems"]:
             self._say(("problem", problem), f"{at}: {problem}")
         stop = ""

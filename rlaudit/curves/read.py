@@ -8,10 +8,11 @@ import duckdb
 import numpy as np
 
 from rlaudit.auditing.failures import first_line
+from rlaudit.auditing.scope import refuse_unknown
 from rlaudit.auditing.sourcing import find_sources
 from rlaudit.config import read_config
 from rlaudit.curves.model import Curve, Measure
-from rlaudit.errors import NotALogError, QueryError, UsageError, did_you_mean
+from rlaudit.errors import NotALogError, QueryError, UsageError
 from rlaudit.sqlfiles import read_sql
 from rlaudit.store import open_for_reading
 
@@ -74,6 +75,8 @@ def read_curves(
     everything = [run for source in found for run in _runs(source, notes, wait)]
     runs = _chosen(everything, wish.runs)
     phase = wish.phase or _phase_of(runs, wish)
+    if phase == "eval" and (unused := _of_training_only(wish)):
+        notes.append(f"{unused} not used: the values are evaluations (--phase train)")
     _say_which_lack(runs, wish, phase, notes)
     runs = [run for run in runs if run.has(wish, phase)]
     if not runs:
@@ -106,6 +109,15 @@ def _refuse_contradictions(wish: Wish) -> None:
         raise UsageError(
             "evaluations are not counted in training episodes", hint="--by steps or --by hours"
         )
+
+
+def _of_training_only(wish: Wish) -> str:
+    """Say what of ``wish`` has no meaning for evaluations; "" if all has."""
+    stated = [
+        *(["--window"] if wish.window is not None else []),
+        *(["--lives"] if wish.lives else []),
+    ]
+    return f"{' and '.join(stated)} {'were' if len(stated) > 1 else 'was'}" if stated else ""
 
 
 def _sources(given: str | Path | Iterable[str | Path]) -> list[Source]:
@@ -142,9 +154,7 @@ def _chosen(runs: Sequence[_Run], wanted: Sequence[str]) -> list[_Run]:
     known = {run.run_id for run in runs}
     if not known:
         raise UsageError("the logs have no runs", hint="rlaudit runs FILE lists those of a log")
-    for run_id in wanted:
-        if run_id not in known:
-            raise UsageError(f"no run has the id {run_id!r}", hint=did_you_mean(run_id, known))
+    refuse_unknown(wanted, known)
     return [run for run in runs if not wanted or run.run_id in wanted]
 
 

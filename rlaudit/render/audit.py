@@ -3,6 +3,10 @@
 **json** is one object, to which later versions only add keys:
 
 - ``clean``: true if everything could be judged and nothing of severity error was found
+- ``coverage``: ``checks`` (selected), ``judged`` (that judged at least one run of one log),
+  ``not_applicable`` and ``errors`` (of the others), and ``runs`` (that at least one check judged)
+- ``floor``: ``required`` (checks by name), ``min_judged``, and ``met``: whether each required check
+  and at least so many checks judged a run
 - ``sources``: an array with ``source`` (as it was named), ``path``, ``incomplete`` (what of the
   log could not be read, or null), ``look`` (which look at a growing log it is, from 1; null for
   the only one), ``departures`` (from the papers, which the settings declare: ``setting``,
@@ -21,7 +25,7 @@
 - ``gone``: what the baseline accepts and no longer occurs: ``check``, ``run_id``, ``rows``
 - ``problems``: what could not be done: ``message``, ``hint``, ``path`` and ``line`` (of the SQL
   file that is at fault, or null), ``check`` and ``source`` ("" where it concerns none)
-- ``notes``: what was left out on purpose
+- ``notes``: what was left out on purpose, and required checks that judged some of the runs only
 
 **jsonl** and **csv** have one line for each check and run, passes included, with ``source``,
 ``run_id``, ``check``, ``family``, ``severity``, ``status`` (pass, fail, accepted, not_applicable or
@@ -86,6 +90,12 @@ def write_audit(
 def _as_object(report: AuditReport) -> dict[str, Any]:
     return {
         "clean": report.clean,
+        "coverage": report.coverage._asdict(),
+        "floor": {
+            "required": list(report.floor.required),
+            "min_judged": report.floor.min_judged,
+            "met": report.floor.met_by(report.sources),
+        },
         "sources": [
             {
                 "source": source.source,

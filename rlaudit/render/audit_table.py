@@ -2,7 +2,7 @@
 
 Findings stand under their check, one for each run; consequences of others stand last. On a
 terminal lines are wrapped and examples show as many columns as fit; elsewhere nothing is wrapped or
-cut. Problems are left to stderr.
+cut. Problems are left to stderr, except for a floor of coverage that is not reached.
 """
 
 from __future__ import annotations
@@ -54,13 +54,15 @@ def write_table(stream: TextIO, report: AuditReport) -> None:
             quiet += 1
             if quiet > MOST_LOGS:
                 continue
-        _write_source(console, source)
+        _write_source(console, source, enough=not report.shortfalls)
     if quiet > MOST_LOGS:
         print_line(console, f"showing {MOST_LOGS} of {quiet:,} logs in which nothing was found")
     if report.findings:
         print_line(console)
-    if report.findings or len(report.sources) > 1:
+    if report.findings or report.shortfalls or len(report.sources) > 1:
         print_line(console, summary(report), "bold")
+        for problem in report.shortfalls:
+            print_indented(console, str(problem), "bold red")
         if report.findings:
             print_line(
                 console, "the SQL that shows all rows of a finding: --format json, key query", "dim"
@@ -70,10 +72,10 @@ def write_table(stream: TextIO, report: AuditReport) -> None:
     _write_baseline(console, report)
 
 
-def _write_source(console: Console, source: SourceReport) -> None:
+def _write_source(console: Console, source: SourceReport, *, enough: bool) -> None:
     print_line(console, source_summary(source), "bold" if source.results else "bold red")
     if not source.findings and not source.problems:
-        print_line(console, "  nothing found", "green")
+        print_line(console, "  nothing found", "green" if enough else "")
     found = [result for result in source.results if result.findings]
     for result in sorted(found, key=causes_first):
         _write_check(console, source, result)

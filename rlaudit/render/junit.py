@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
-from rlaudit.render.summary import count
+from rlaudit.render.summary import count, coverage_line, source_summary
 from rlaudit.render.values import printable
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def write_junit(stream: TextIO, report: AuditReport, fail_on: Severity = "error") -> None:
-    """Write ``report`` as one test suite for each log, and one for check files with problems."""
+    """Write ``report`` as one test suite for each log, and one for what else could not be done."""
     root = Element("testsuites", name="rlaudit")
     for source in report.sources:
         suite = _suite(root, source.source)
@@ -31,8 +31,13 @@ def write_junit(stream: TextIO, report: AuditReport, fail_on: Severity = "error"
             _case_of(suite, result, fail_on)
         in_results = {result.problem for result in source.results}
         _problems(suite, [p for p in source.problems if p not in in_results])
+        SubElement(suite, "system-out").text = _xml(source_summary(source))
     if report.check_problems:
         _problems(_suite(root, "check files"), report.check_problems)
+    if report.shortfalls:
+        suite = _suite(root, "coverage")
+        _problems(suite, report.shortfalls)
+        SubElement(suite, "system-out").text = _xml(coverage_line(report))
     for suite in root:
         _count(suite)
     for key in ("tests", "failures", "errors"):

@@ -56,6 +56,7 @@ def write_sarif(stream: TextIO, report: AuditReport) -> None:
             )
         ],
         "columnKind": "unicodeCodePoints",
+        "properties": {"coverage": report.coverage._asdict()},
     }
     log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
     stream.write(json_text(log, indent=2) + "\n")

@@ -25,14 +25,24 @@ def summary(report: AuditReport) -> str:
         *([count(warnings, "warning")] if warnings else []),
     ]
     found = " and ".join(parts) or "nothing found"
+    if report.shortfalls:
+        found = f"too little was judged: {found}"
     logs = count(len(report.sources), "log")
     consequences = sum(bool(finding.follows) for finding in report.findings)
     extra = [
         *([f"{consequences} likely {_consequences(consequences)}"] if consequences else []),
         *([f"{count(len(report.accepted), 'finding')} accepted"] if report.accepted else []),
         *([count(len(report.problems), "problem")] if report.problems else []),
+        coverage_line(report),
     ]
     return ", ".join([f"{found} in {logs}", *extra])
+
+
+def coverage_line(report: AuditReport) -> str:
+    """Return how many of the checks judged how many runs."""
+    coverage = report.coverage
+    of = f"{coverage.judged:,} of {count(coverage.checks, 'check')}"
+    return f"{of} judged {count(coverage.runs, 'run')}"
 
 
 def causes_first(result: CheckResult) -> tuple[bool, bool]:
@@ -72,8 +82,9 @@ def source_summary(source: SourceReport) -> str:
     }
     parts = [f"{status[key]} {word}" for key, word in named.items() if status[key]]
     runs = count(len(runs_of(source)), "run")
-    checks = count(len(source.results), "check")
-    return f"{source.source}: {checks} over {runs}: {', '.join(parts) or 'none could run'}"
+    judged = status["pass"] + status["fail"]
+    of = f"{judged:,} of {count(len(source.results), 'check')}"
+    return f"{source.source}: {of} judged over {runs}: {', '.join(parts) or 'none could run'}"
 
 
 def departure_line(departure: Departure) -> str:

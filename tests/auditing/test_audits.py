@@ -14,7 +14,8 @@ import pytest
 from own_checks import line_of, write_check
 
 import rlaudit
-from rlaudit.auditing import audit_log, shared
+from rlaudit.auditing import SourceReport, audit_log, run_checks, shared
+from rlaudit.auditing.coverage import Floor, partly_judged, shortfalls
 from rlaudit.auditing.looks import at_look
 from rlaudit.auditing.shared import SharedTables
 from rlaudit.errors import UsageError
@@ -174,7 +175,7 @@ def test_a_run_must_be_in_one_of_the_logs(log, own):
     report = audit([first, second], own, run="bad-1")
     assert [finding.run_id for finding in report] == ["bad-1"]
     assert len(report.sources) == 1
-    assert "no run has the id 'bad-1'" in report.notes[0]
+    assert report.notes == (f"{first} was left out: it has none of the runs asked for",)
     with pytest.raises(UsageError, match="no run has the id 'bad-7'"):
         audit([first, second], own, run="bad-7")
 
@@ -355,3 +356,38 @@ def test_the_line_of_an_error_is_that_of_the_file(log, own):
     path = write_check(own, "broken", "SELECT\n    run_id,\n    nosuch\nFROM runs")
     (problem,) = audit(log("bad"), own, select=["broken"]).problems
     assert (problem.path, problem.line) == (path, line_of(path, "nosuch"))
+
+
+def test_each_run_must_be_in_one_of_the_logs_and_is_judged_where_it_is(log, own, tmp_path):
+    first, second = log("bad", file="1.duckdb"), log("good", "bad", file="2.duckdb")
+    report = audit([first, second], own, run=["bad-1", "bad-0", "bad-1"])
+    assert [source.chosen for source in report.sources] == [("bad-0",), ("bad-1",)]
+    assert [finding.run_id for finding in report] == ["bad-0", "bad-1"]
+    with pytest.raises(UsageError, match="no run has the id 'bad-7' or 'x'") as error:
+        audit([first, second], own, run=["bad-1", "bad-7", "bad-0", "x"])
+    assert "'bad-7': did you mean 'bad-1'?" in error.value.hint
+    with pytest.raises(UsageError, match="a list without an id"):
+        audit([first, second], own, run=[])
+    # It may be in the log that cannot be read: that is said, beside what the other holds.
+    report = audit([first, tmp_path / "gone.duckdb"], own, run=["bad-0", "bad-7"])
+    assert [finding.run_id for finding in report] == ["bad-0"]
+    assert [str(problem) for problem in report.problems] == [
+        f"{tmp_path / 'gone.duckdb'} does not exist",
+        "no run has the id 'bad-7' in the logs that could be read",
+    ]
+
+
+def test_a_required_check_that_judged_some_runs_only_is_said(tiny_log, tmp_path):
+    tiny_log.add_run("a", {"sampling": "stratified", "replacement": True})
+    tiny_log.add_run("b", {"sampling": "uniform", "replacement": True})
+    for run in ("a", "b"):
+        tiny_log.add_batch(1, [8, 9], run_id=run)
+    results = run_checks(tiny_log.con, load_checks())
+    source = SourceReport("x", tmp_path, tuple(results))
+    floor = Floor(("impossible_repeats_stratified", "duplicate_samples"), 2)
+    assert shortfalls([source], floor) == ()
+    (sentence,) = partly_judged([source], floor)
+    assert sentence.startswith("required and judged in 1 of 2 runs only: impossible_repeats_")
+    assert sentence.endswith("(config.sampling is uniform)")
+    (problem,) = shortfalls([source], Floor(("noise_in_evaluation",)))
+    assert "1 of 1 required check judged no run: " in str(problem)

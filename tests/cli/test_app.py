@@ -11,7 +11,7 @@ import pytest
 import typer.main
 
 from rlaudit.cli import main
-from rlaudit.cli.app import _WITH_OPTIONS, build_app
+from rlaudit.cli.app import build_app
 from rlaudit.version import __version__
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "example.csv"
@@ -194,11 +194,6 @@ def test_a_group_alone_shows_its_help_on_stderr_and_exits_2(capsys):
 def test_a_misspelt_subcommand_is_offered(capsys):
     assert main(["checks", "lst"]) == 2
     assert "Did you mean 'list'?" in capsys.readouterr().err
-
-
-def test_what_may_have_a_table_of_defaults_is_every_command_with_options():
-    alone = [n for n, c in commands().items() if not hasattr(c, "commands")]
-    assert sorted(_WITH_OPTIONS) == sorted(name.replace(" ", "-") for name in alone)
 
 
 def test_the_list_of_commands_shows_each_summary_in_full(capsys, monkeypatch):

@@ -115,7 +115,14 @@ def test_checks_are_selected_and_left_out(run, bad):
         (["--select", "duplicate_sample"], "did you mean 'duplicate_samples'?"),
         (["--select", "duplicates", "--ignore", "duplicates"], "no check is selected"),
         (["--run", "r2"], "did you mean 'r1'?"),
-        (["--explain", "duplicate_sample"], "did you mean 'duplicate_samples'?"),
+        (["--explain", "duplicate_samples"], "SOURCE has no meaning with --explain"),
+        (["--no-baseline", "--baseline", "b.json"], "--baseline has no meaning with --no-baseline"),
+        (["--run", "x", "--run", "r1", "--run", "y"], "no run has the id 'x' or 'y'"),
+        (["--require", "duplicate_sample"], "did you mean 'duplicate_samples'?"),
+        (["--select", "duplicate_samples", "--require", "noise"], "8 checks are required and not"),
+        (["--ignore", "duplicate_samples", "--require", "duplicates"], "1 check is required and"),
+        (["--select", "duplicate_samples", "--min-judged", "2"], "2 checks are to judge, and 1"),
+        (["--min-judged", "-1"], "--min-judged"),
         (["--since-last"], "--since-last needs the last audit (name its file with --record)"),
         (["--fail-on", "warnings"], "--fail-on"),
         (["--format", "junt"], "did you mean 'junit'?"),
@@ -314,7 +321,7 @@ def test_a_baseline_accepts_what_is_there_today(run, bad, tmp_path, capsys):
     code, out, err = run(bad, "--baseline", path)
     assert (code, err) == (0, "")
     assert "accepted by the baseline, not shown" in out
-    assert run(bad, "--baseline", path, "--no-baseline")[0] == 1
+    assert run(bad, "--no-baseline")[0] == 1
     with duckdb.connect(bad) as con:
         con.execute("DELETE FROM raw.episodes WHERE episode_id = 2")
         con.execute("INSERT INTO raw.runs FROM raw.runs")
@@ -404,3 +411,84 @@ def test_a_locked_log_names_its_holder(run, log, held):
     assert code == 2
     assert str(holder.pid) in err
     assert err.count("\n") == 1
+
+
+def test_what_explains_a_check_does_nothing_else(capsys):
+    assert main(["audit", "--explain", "duplicate_sample"]) == 2
+    assert "did you mean 'duplicate_samples'?" in capsys.readouterr().err
+    for option in (["--limit", "3"], ["--fail-on", "warn"], ["--run", "r"], ["--since-last"]):
+        assert main(["audit", "--explain", "duplicate_samples", *option]) == 2
+        assert f"{option[0]} has no meaning with --explain" in capsys.readouterr().err
+    assert main(["audit", "--explain", "duplicate_samples", "--format", "csv"]) == 2
+    assert "--explain has no format csv" in capsys.readouterr().err
+
+
+def test_an_audit_says_how_much_it_judged(run, log):
+    _, out, _ = run(log)
+    assert f"{log}: 6 of 11 checks judged over 1 run: 6 passed, 5 not applicable" in out
+    _, out, _ = run(log, "--format", "json")
+    report = json.loads(out)
+    assert report["coverage"] == {
+        "checks": 11, "judged": 6, "not_applicable": 5, "errors": 0, "runs": 1,
+    }  # fmt: skip
+    assert report["floor"] == {"required": [], "min_judged": 0, "met": True}
+    assert "6 of 11 checks judged 1 run" in run(log, "--format", "github")[1]
+    assert "6 of 11 checks judged 1 run" in run(log, "--format", "markdown")[1]
+    assert '"judged": 6' in run(log, "--format", "sarif")[1]
+    assert "6 of 11 checks judged over 1 run" in run(log, "--format", "junit")[1]
+
+
+UNMET = (
+    "1 of 2 required checks judged no run: config.sampling is stratified: excess_repeats_uniform"
+)
+
+
+@pytest.mark.parametrize(
+    ("fmt", "shown"),
+    [
+        ("table", UNMET),
+        ("json", '"met": false'),
+        ("jsonl", UNMET),
+        ("csv", UNMET),
+        ("markdown", "### rlaudit: too little was judged: nothing found in 1 log"),
+        ("junit", 'errors="1"'),
+        ("sarif", '"executionSuccessful": false'),
+        ("github", "::error title=rlaudit could not do it::" + UNMET),
+    ],
+)
+def test_a_floor_that_is_not_reached_is_no_pass_in_any_format(run, log, fmt, shown):
+    wanted = ("--require", "excess_repeats_uniform,duplicate_samples", "--format", fmt)
+    code, out, err = run(log, *wanted)
+    assert code == 2
+    assert shown in out
+    assert UNMET in err
+
+
+def test_a_floor_that_is_reached_changes_nothing(run, log):
+    assert run(log, "--require", "duplicate_samples", "--min-judged", "6")[0] == 0
+    code, _, err = run(log, "--min-judged", "7")
+    assert code == 2
+    assert "6 of 11 checks judged a run, most of the others because " in err
+    assert "(--min-judged asks for 7)" in err
+
+
+def test_a_floor_of_the_project_holds_for_whole_audits(run, log, tmp_path, monkeypatch):
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.rlaudit.audit]\nselect = "duplicates"\nrequire = ["duplicates"]\nmin-judged = 9\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(log, select=None)
+    assert code == 2
+    assert "5 of 11 required checks judged no run" in err
+    assert "(--min-judged asks for 9)" in err
+    code, _, err = run(log, select="duplicate_samples")
+    assert code == 0
+    assert err.startswith("note: require and min-judged of the pyproject.toml is not applied")
+
+
+def test_a_check_that_failed_has_judged_nothing(run, log, mine):
+    text = MINE.replace("name: few_steps", "name: typo").replace("length = 1", "lngth = 1")
+    (mine / "own" / "typo.sql").write_text(text)
+    code, _, err = run(log, "--checks", mine, "--require", "typo", select="own")
+    assert code == 2
+    assert "1 of 1 required check judged no run: it failed: typo" in err

@@ -139,11 +139,13 @@ def test_columns_are_listed_with_commas_or_one_by_one(capsys, tmp_path):
     ("args", "message"),
     [
         (["--group-by", "group_id"], "--value is missing (it names what must not repeat"),
-        (["--table", "x"], "--table has no meaning for the checks of a log"),
-        (["--nulls", "equal"], "--nulls has no meaning for the checks of a log"),
+        (["--table", "x"], "--table has no meaning with the checks of a log"),
+        (["--nulls", "equal"], "--nulls has no meaning with the checks of a log"),
+        (["--all-null", "equal"], "--all-null has no meaning with the checks of a log"),
+        (["--input-format", "csv"], "--input-format has no meaning with the checks of a log"),
         (["--group-by", "a,", "--value", "b"], "--group-by has an empty column name"),
         (["--group-by", "grp", "--value", "value"], "has no column 'grp'"),
-        (["--group-by", "a", "--value", "b", "--run", "r"], "--run has no meaning for any table"),
+        (["--group-by", "a", "--value", "b", "--run", "r"], "--run has no meaning with --value"),
         (["--nulls", "same"], "'same' is not one of"),
         (["--format", "xml"], "unknown format 'xml'"),
         (["--format", "markdown"], "unknown format 'markdown'"),
@@ -222,3 +224,28 @@ def test_a_locked_log_names_its_holder(capsys, clean_log, held, monkeypatch):
         code, out, err = run(capsys, clean_log)
     assert (code, out) == (2, "")
     assert str(holder.pid) in err
+
+
+def test_several_runs_can_be_chosen_and_are_named(capsys, clean_log):
+    with duckdb.connect(clean_log) as con:
+        for run_id in ("r2", "r3"):
+            for table in ("runs", "segments", "episodes", "updates", "samples"):
+                con.execute(
+                    f"INSERT INTO raw.{table} SELECT * REPLACE (? AS run_id) FROM raw.{table} "
+                    "WHERE run_id = 'r1'",
+                    [run_id],
+                )
+    chosen = ("--run", "r3", "--run", "r1", "--run", "r3")
+    code, out, _ = run(capsys, clean_log, *chosen)
+    assert code == 0
+    assert " of 11 checks judged 2 runs: r1, r3; " in out
+    _, out, _ = run(capsys, clean_log, *chosen, "--format", "json")
+    report = json.loads(out)
+    assert (report["run"], report["runs"]) == (None, ["r3", "r1"])
+    assert report["coverage"]["runs"] == ["r1", "r3"]
+    _, out, _ = run(capsys, clean_log, *chosen, "--format", "csv")
+    judged = {row["judged"] for row in csv.DictReader(out.splitlines())}
+    assert judged == {'["r1", "r3"]', "[]"}
+    code, out, err = run(capsys, clean_log, "--run", "r9", "--run", "r1", "--run", "x")
+    assert (code, out) == (2, "")
+    assert "no run has the id 'r9' or 'x'" in err

@@ -44,9 +44,9 @@ def test_a_run_is_resumed_to_its_end(killed, options, capsys):
         (["--no-double"], "double is True in run r, and False is asked for"),
         (["--preset", "dqn"], "preset is 'cartpole' in run r"),
         (["breakout"], "env is 'CartPole-v1' in run r, and 'breakout' is asked for"),
-        (["--name", "x"], "--name cannot be given with --resume"),
-        (["--run-id", "x"], "--run-id cannot be given with --resume"),
-        (["--no-log"], "--no-log cannot be given with --resume"),
+        (["--name", "x"], "--name has no meaning with --resume"),
+        (["--run-id", "x"], "--run-id has no meaning with --resume"),
+        (["--no-log"], "--no-log has no meaning with --resume"),
     ],
 )
 def test_what_contradicts_the_run_is_refused_in_one_line(killed, options, message, capsys):

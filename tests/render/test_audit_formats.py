@@ -262,7 +262,8 @@ def test_markdown_is_bounded():
 def test_json_says_everything():
     report = json.loads(written(full_report(), "json"))
     assert list(report) == [
-        "clean", "sources", "findings", "accepted", "gone", "problems", "notes",
+        "clean", "coverage", "floor", "sources", "findings", "accepted", "gone", "problems",
+        "notes",
     ]  # fmt: skip
     assert report["clean"] is False
     assert [source["source"] for source in report["sources"]] == ["a.duckdb", "b.duckdb"]

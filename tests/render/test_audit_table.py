@@ -36,7 +36,7 @@ def report_of(*findings, name="a.duckdb"):
 
 def test_a_healthy_log_is_a_few_calm_lines(terminal):
     assert on(terminal, clean_report()).splitlines() == [
-        "a.duckdb: 2 checks over 1 run: 1 passed, 1 not applicable",
+        "a.duckdb: 1 of 2 checks judged over 1 run: 1 passed, 1 not applicable",
         "  nothing found",
         "",
         "not judged",
@@ -47,7 +47,7 @@ def test_a_healthy_log_is_a_few_calm_lines(terminal):
 def test_a_finding_says_all_that_one_needs():
     lines = piped(report_of(finding(rows=120))).splitlines()
     assert lines[:4] == [
-        "a.duckdb: 1 check over 1 run: 1 failed",
+        "a.duckdb: 1 of 1 check judged over 1 run: 1 failed",
         "",
         "error: duplicate_samples",
         "  run r1: 120 rows",
@@ -61,7 +61,7 @@ def test_a_finding_says_all_that_one_needs():
     ]
     assert lines[11].startswith("  why it matters: a sample row that is counted twice")
     assert lines[12].startswith("  sources: DLR-RM/stable-baselines3#852")
-    assert lines[14] == "1 error in 1 log"
+    assert lines[14] == "1 error in 1 log, 1 of 1 check judged 1 run"
 
 
 def test_the_command_for_the_rest_can_be_pasted_into_a_shell():
@@ -141,7 +141,7 @@ def test_a_consequence_stands_behind_its_cause_and_says_so():
     ) in text
     # Not of the consequence, which is no fault of its own.
     assert text.count("why it matters") == 2
-    assert "2 errors and 1 warning in 1 log, 1 likely a consequence of another\n" in text
+    assert "2 errors and 1 warning in 1 log, 1 likely a consequence of another, 3 of 3 " in text
 
 
 def test_a_check_that_follows_from_another_in_some_runs_keeps_its_place_and_reasons():
@@ -187,7 +187,7 @@ def test_a_study_of_many_healthy_logs_is_bounded():
     text = piped(AuditReport((*sources, *bad)))
     assert text.count("  nothing found") == MOST_LOGS
     assert f"showing {MOST_LOGS} of 25 logs in which nothing was found" in text
-    assert "bad.duckdb: 1 check over 1 run: 1 failed" in text
+    assert "bad.duckdb: 1 of 1 check judged over 1 run: 1 failed" in text
 
 
 def test_a_log_that_cannot_be_read_is_named():

@@ -50,7 +50,7 @@ FOUND = GroupDuplicates(
 
 def checks_in(fmt, stream=None):
     stream = stream or io.StringIO()
-    write_checks(stream, RESULTS, fmt, source="runs.duckdb", run=None, incomplete=None)
+    write_checks(stream, RESULTS, fmt, source="runs.duckdb", runs=(), incomplete=None)
     return stream.getvalue()
 
 
@@ -79,7 +79,7 @@ def test_every_check_has_a_row_that_fits_80_columns(terminal):
         for check in CHECKS.values()
         if check.family == "duplicates"
     ]
-    write_checks(terminal, results, "table", source="x", run=None, incomplete=None)
+    write_checks(terminal, results, "table", source="x", runs=(), incomplete=None)
     lines = terminal.getvalue().splitlines()[: len(results) + 1]
     assert all(line.rstrip().endswith("FAIL") for line in lines[1:])
     assert max(len(line.rstrip()) for line in lines) <= 80
@@ -97,12 +97,21 @@ def test_a_failing_check_is_explained_with_its_examples():
 
 def test_the_json_of_checks_has_its_documented_keys():
     report = json.loads(checks_in("json"))
-    assert list(report) == ["source", "run", "clean", "incomplete", "checks"]
+    assert list(report) == [
+        "source", "run", "runs", "clean", "incomplete", "coverage", "checks",
+    ]  # fmt: skip
+    assert report["coverage"] == {
+        "checks": 4,
+        "judged": 2,
+        "not_applicable": 1,
+        "errors": 1,
+        "runs": report["coverage"]["runs"],
+    }
     assert (report["source"], report["run"], report["clean"]) == ("runs.duckdb", None, False)
     check = report["checks"][1]
     assert list(check) == [
         "name", "family", "title", "severity", "status", "rows", "groups", "groups_are", "wrong",
-        "message", "diagnosis", "why", "shown", "examples",
+        "message", "diagnosis", "judged", "why", "shown", "examples",
     ]  # fmt: skip
     assert check["examples"] == [EXAMPLE]
     assert (check["status"], check["wrong"], check["shown"]) == ("fail", 78, 1)

@@ -89,7 +89,8 @@ def read_page(
         source: a log file.
         runs: ids of the runs to show; all if empty.
         audit: whether to run the checks as well, or what they found in the log as it is.
-        judging: options of :func:`rlaudit.audit` on what is judged: ignore, checks_dirs, baseline.
+        judging: options of :func:`rlaudit.audit` on what is judged: ignore, require,
+            min_judged, checks_dirs, baseline.
         wait: seconds to wait for a log that another process writes.
         on_progress: called as :func:`rlaudit.audit` does.
         record: history of the audits of a log that is shown again and again while it grows.
