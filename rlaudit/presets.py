@@ -222,6 +222,12 @@ def resolve(
         stated.setdefault("sampling", "uniform")
         stated.setdefault("importance_sampling", False)
     if stated.get("noisy", "factorised") != "off":
+        for name in ("epsilon_greedy_start", "epsilon_greedy_end"):
+            if (from_flags or {}).get(name):
+                raise ConfigError(
+                    f"{name} is {(from_flags or {})[name]}, and with noise on no action is random",
+                    hint="pass --noisy off, or leave it out",
+                )
         stated.update(epsilon_greedy_start=0.0, epsilon_greedy_end=0.0)
         if stated.get("noisy") == "independent":
             stated.setdefault("noisy_sigma", 0.017)

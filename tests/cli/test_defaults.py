@@ -154,7 +154,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch, capsys):
     assert main(["runs", "nowhere"]) == 2
     assert "nowhere does not exist" in capsys.readouterr().err
 
-    def denied(self):
+    def denied(_path):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(type(path), "read_bytes", denied)
