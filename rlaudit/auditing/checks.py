@@ -174,7 +174,9 @@ def _find(con: DuckDBPyConnection, runs: list[str | None] | None) -> None:
     only = "" if runs is None else f"WHERE run_id IN ({', '.join('?' * len(named)) or 'NULL'})"
     unnamed = " OR run_id IS NULL" if runs is not None and None in runs else ""
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE findings_of_check AS FROM current_check {only}{unnamed}",
+        "CREATE OR REPLACE TEMP TABLE findings_of_check AS "  # noqa: S608 - only places for ids
+        "FROM (SELECT * REPLACE (CAST(run_id AS VARCHAR) AS run_id) FROM current_check) "
+        f"{only}{unnamed}",
         named,
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from rlaudit.errors import UsageError, did_you_mean
 
@@ -70,10 +71,17 @@ def guess(text: str) -> ParamValue:
     if quoted := _QUOTED.fullmatch(text):
         return quoted[1].replace("''", "'")
     if _WHOLE.fullmatch(text):
-        return int(text)
+        found = _whole(text)
+        return found if found is not None and -(2**127) <= found < 2**128 else _too_large(text)
     if _NUMBER.fullmatch(text):
-        return float(text)
+        number = _float(text)
+        return number if number is not None else _too_large(text)
     return _BOOLEANS.get(text.lower(), text)
+
+
+def _too_large(text: str) -> NoReturn:
+    shown = text if len(text) <= 50 else f"{text[:40]}... with {len(text):,} characters"
+    raise UsageError(f"{shown} is too large for a number", hint="within '' it is text")
 
 
 def _typed(param: Param, value: object) -> ParamValue:
@@ -102,8 +110,25 @@ def _as_type(kind: str, value: object) -> ParamValue:
     if kind == "BIGINT":
         whole = value if isinstance(value, int) else None
         if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
-            whole = int(value)
+            whole = _whole(value)
         return whole if whole is not None and -(2**63) <= whole < 2**63 else None
-    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        return float(value)
-    return float(value) if isinstance(value, int | float) else None
+    if isinstance(value, int) or (isinstance(value, str) and _NUMBER.fullmatch(value.strip())):
+        return _float(value)
+    return value if isinstance(value, float) else None
+
+
+def _whole(text: str) -> int | None:
+    """Return ``text`` as an integer; None if it has more digits than Python reads."""
+    try:
+        return int(text)
+    except ValueError:
+        return None
+
+
+def _float(number: str | int) -> float | None:
+    """Return ``number``, which is finite, as a float; None if it is too large for one."""
+    try:
+        found = float(number)
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None

@@ -1,6 +1,9 @@
 """The command ``rlaudit``: its subcommands, its exit codes, and the one place for errors.
 
-Exit codes: 0 clean or done, 1 findings, 2 the command could not do its job, 130 on Ctrl-C.
+Exit codes: 0 clean or done, 1 findings, 2 the command could not do its job, 130 on Ctrl-C. A
+reader that leaves early (``| head -1``) is no failure: the code is the one that the work deserves,
+or, if the command had not come to it, 141, which is what a shell gives a program that SIGPIPE ends.
+
 Errors are one line on stderr, ``error: message (hint)``, with the line of a user's own SQL that is
 wrong below it; ``--debug`` adds the traceback.
 """
@@ -19,9 +22,16 @@ import typer
 from rlaudit.cli.defaults import for_command, read_defaults
 from rlaudit.cli.environment import misspelt
 from rlaudit.cli.group import HELP_OPTIONS, add_command, commands_of, help_and_fail, unwrapped
-from rlaudit.cli.output import narrate
+from rlaudit.cli.output import let_go_of_stdout, narrate, note
 from rlaudit.cli.parsing import Group
-from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_INTERRUPTED, RlauditError
+from rlaudit.errors import (
+    EXIT_CLEAN,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_READER_LEFT,
+    RlauditError,
+    UsageError,
+)
 from rlaudit.version import __version__
 
 if TYPE_CHECKING:
@@ -66,20 +76,31 @@ def main(args: Sequence[str] | None = None) -> int:
         code = command.main(
             words, prog_name="rlaudit", standalone_mode=False, default_map=_defaults(command, words)
         )
-        sys.stdout.flush()
+        return _flushed(code if isinstance(code, int) else EXIT_CLEAN)
     except (BrokenPipeError, SystemExit):
         # The reader left: Typer and Rich turn that into SystemExit(1), and here 1 means findings.
-        # Python would complain once more when it flushes stdout at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
+        let_go_of_stdout()
+        return EXIT_READER_LEFT
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - the one place where every error ends
+    except BaseException as error:  # noqa: BLE001 - where every error ends; Polars' panics are no Exception
         if debug:
             traceback.print_exc()
-        typer.echo(_error_line(error), err=True)
+        note(_error_line(error))
         return EXIT_FAILED
-    return code if isinstance(code, int) else EXIT_CLEAN
+
+
+def _flushed(code: int) -> int:
+    """Return ``code`` when all that was written has arrived, or nobody reads it any more."""
+    if sys.stdout is not None:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            let_go_of_stdout()
+        except OSError as error:
+            let_go_of_stdout()
+            raise UsageError(f"cannot write to standard output: {error.strerror}") from error
+    return code
 
 
 def build_app(words: Sequence[str]) -> typer.Typer:
@@ -184,7 +205,7 @@ def _top(
     help_and_fail(context)
 
 
-def _error_line(error: Exception) -> str:
+def _error_line(error: BaseException) -> str:
     message, hint = _message_and_hint(error)
     line = " ".join(f"error: {message} ({hint})".split() if hint else f"error: {message}".split())
     from rlaudit.render.values import printable
@@ -194,9 +215,11 @@ def _error_line(error: Exception) -> str:
     return "\n".join(map(printable, (line, *notes)))
 
 
-def _message_and_hint(error: Exception) -> tuple[str, str]:
+def _message_and_hint(error: BaseException) -> tuple[str, str]:
     if isinstance(error, RlauditError):
         return str(error), error.hint
+    if (found := _of_the_machine(error)) is not None:
+        return found
     # Usage errors are Click's own class in Typer before 0.26 and Typer's later; both have this.
     describe: Any = getattr(error, "format_message", None)
     if describe is None:
@@ -207,3 +230,18 @@ def _message_and_hint(error: Exception) -> tuple[str, str]:
     message = describe().rstrip(".")
     context = getattr(error, "ctx", None)
     return message, f"see {context.command_path} --help" if context is not None else ""
+
+
+def _of_the_machine(error: BaseException) -> tuple[str, str] | None:
+    """Return message and hint of what may befall any command; None for what is a bug of ours."""
+    if isinstance(error, OSError) and error.strerror:
+        named = "" if error.filename is None else f": {os.fsdecode(error.filename)}"
+        return f"{error.strerror}{named}", ""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory", ""
+    if isinstance(error, UnicodeEncodeError) and isinstance(error.object, str):
+        wrong = error.object[error.start : error.end]
+        return f"a text is no Unicode that can be written: it has {wrong!r}", "leave it out"
+    if isinstance(error, ValueError) and "null byte" in str(error):
+        return "a file name has a NUL, which none can have", "leave it out"
+    return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args
 
 import typer
 
-from rlaudit.errors import UsageError, did_you_mean
+from rlaudit.errors import EXIT_CLEAN, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -174,19 +174,48 @@ def _choose(
 
 
 @contextlib.contextmanager
-def destination(output: Path | None) -> Iterator[TextIO]:
+def destination(output: Path | None, *, then_end: bool = False) -> Iterator[TextIO]:
     """Give the stream that data goes to: stdout, or the file ``output``.
 
     A file is put in its place when it is whole, so that a failure costs no earlier one.
+
+    A reader that leaves before all was written (``| head -1``) has what it wants: the block is
+    left, and the command goes on to what is behind it, which gives its exit code. ``then_end``
+    is for commands that say there how much was written: they end, with the code of success.
     """
     if output is None:
-        yield sys.stdout
+        yield from _stdout(then_end)
         return
     with (
         _replacing(output) as draft,
-        draft.open("w", encoding="utf-8", newline="") as file,
+        # Half of a surrogate pair, as JSON's escapes can make one, must not end a report.
+        draft.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
         yield file
+
+
+def _stdout(then_end: bool) -> Iterator[TextIO]:
+    if sys.stdout is None:
+        raise UsageError("standard output is closed", hint="--output FILE writes to a file")
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit) as error:  # Rich turns the one into the other
+        let_go_of_stdout()
+        if then_end:
+            raise typer.Exit(EXIT_CLEAN) from error
+    except OSError as error:
+        let_go_of_stdout()
+        raise UsageError(
+            f"cannot write to standard output: {error.strerror}",
+            hint="--output FILE writes to a file",
+        ) from error
+
+
+def let_go_of_stdout() -> None:
+    """Send to nowhere what is still to be written, or Python complains when it ends."""
+    with contextlib.suppress(OSError):  # one that is no file has nothing to complain of
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write_bytes(output: Path, data: bytes) -> None:
@@ -239,14 +268,15 @@ def _failures_named(output: Path) -> Iterator[None]:
 
 def note(text: str) -> None:
     """Write a line of narration to stderr."""
-    typer.echo(text, err=True)
+    with contextlib.suppress(OSError):  # nobody hears it, and that changes no result
+        typer.echo(text, err=True)
 
 
 def narrate(kind: Literal["note", "warning", "error"], text: str) -> None:
     """Write one line to stderr that says of what kind it is."""
     from rlaudit.render.values import printable
 
-    typer.echo(f"{kind}: {printable(' '.join(text.split()))}", err=True)
+    note(f"{kind}: {printable(' '.join(text.split()))}")
 
 
 def say_problems(problems: Iterable[Problem]) -> None:

@@ -124,7 +124,7 @@ def run(
         with (
             reporting(log.con, [report], runs=run or ()) as reporter,
             reporter.answer(name, given, limit=limit) as answer,
-            destination(output) as stream,
+            destination(output, then_end=True) as stream,
         ):
             write_answer(stream, answer, fmt)
     if not answer.rows.total:

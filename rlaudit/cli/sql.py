@@ -88,7 +88,7 @@ def sql(
         if log.incomplete:
             note(f"warning: incomplete: {log.incomplete}")
         with run_query(log.con, text, given, timeout=timeout, limit=limit, file=file) as rows:
-            with destination(output) as stream:
+            with destination(output, then_end=True) as stream:
                 write_rows(stream, rows.columns, rows, fmt)
             if rows.shown < rows.total:
                 note(f"showing {rows.shown:,} of {rows.total:,} rows (--limit 0 shows all)")

@@ -126,7 +126,7 @@ def test_checks_are_selected_and_left_out(run, bad):
         (["--since-last"], "--since-last needs the last audit (name its file with --record)"),
         (["--fail-on", "warnings"], "--fail-on"),
         (["--format", "junt"], "did you mean 'junit'?"),
-        (["--output", "x.parquet"], "does not say which format to write"),
+        (["--output", "x.dat"], "does not say which format to write"),
         (["--baseline", "nowhere.json"], "nowhere.json"),
         (["--memory-limit", "much"], "memory_limit cannot be 'much'"),
         (["--selct", "x"], "did you mean --select?"),
