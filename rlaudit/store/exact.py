@@ -49,6 +49,9 @@ _HELD_BETWEEN = {
     "uhugeint": ("UHUGEINT", "0", "9" * 38),
 }
 _TEXT = "VARCHAR"
+# Types that DuckDB gives Python as Arrow does. It makes maps dictionaries, arrays tuples, and
+# 1.5 needs another package for what has a zone.
+_WITHOUT_ARROW = {*_HELD, *_HELD_BETWEEN, "decimal"} - {"uuid", "timestamp with time zone"}
 _INTEGERS = ("hugeint", "uhugeint", "bignum")
 # Python reads no longer integer from text, as that takes time that grows with the square.
 _LONGEST_INTEGER = 4_000
@@ -91,7 +94,11 @@ class Exact:
             raise kind(str(error)) from error
 
     def rows(self) -> list[tuple[Any, ...]]:
-        """Return all rows."""
+        """Return all rows; without Arrow, which takes long to import, if DuckDB can give them."""
+        if all(type_.id in _WITHOUT_ARROW for type_ in self._types):
+            forms = [_form(type_) for type_ in self._types]
+            given = _project(self._relation, forms).fetchall()
+            return [tuple(map(_value, row, self._types, forms)) for row in given]
         return [row for count, rows in self.batches(10_000) for row in rows(count)]
 
     def frame(self) -> pl.DataFrame:
@@ -192,6 +199,13 @@ def _values(column: Any, type_: DuckDBPyType, form: _Form) -> list[Any]:
     if rest is not None:
         best = [b if r is None else r for b, r in zip(best, rest, strict=True)]
     return [_integer(value) for value in best] if type_.id in _INTEGERS else best
+
+
+def _value(value: Any, type_: DuckDBPyType, form: _Form) -> Any:
+    """Return one value as DuckDB gives it itself."""
+    if form.rest is not None:
+        value = value["best"] if value["rest"] is None else value["rest"]
+    return _integer(value) if type_.id in _INTEGERS else value
 
 
 def _integer(value: Any) -> Any:

@@ -110,7 +110,7 @@ class Plan(NamedTuple):
 
 def default_folder(db: Path) -> Path:
     """Return where the checkpoints of all runs in ``db`` are kept unless another place is named."""
-    return db.with_name(db.name + ".checkpoints")
+    return db.parent / f"{db.name}.checkpoints"
 
 
 def run_folder(folder: Path, run_id: str) -> Path:

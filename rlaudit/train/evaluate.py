@@ -66,7 +66,7 @@ def find_checkpoint(run_id: str, db: Path, which: str | None) -> Path:
     """
     if which is None:
         return newest(default_folder(db), run_id)
-    if which.isdecimal():
+    if which.isdecimal() and len(which) < 20:  # Python reads no more than so many digits
         return saved_at(default_folder(db), run_id, int(which))
     return Path(which)
 

@@ -181,7 +181,7 @@ sys.stdout = os.fdopen(1, "w")
 sys.exit(main(["check-duplicates", {str(wide)!r}, "--group-by", "g", "--value", "v"]))
 """
     result = python(code)
-    assert (result.returncode, result.stderr) == (2, "")
+    assert (result.returncode, result.stderr) == (1, "")
 
 
 def test_a_group_alone_shows_its_help_on_stderr_and_exits_2(capsys):
