@@ -61,6 +61,10 @@ class Scope:
         Raises :class:`SqlFileError` if it reads or requires what the log does not have at all.
         """
         present = [self._counts(check, table)[""] for table in check.reads]
+        if check.whole_log:
+            found = set[str | None]().union(*present, self._strays(check))
+            message = "" if found else f"{check.reads[0]} has no rows"
+            return Judged(sorted(found, key=str), message=message)
         runs = (
             sorted(set(self._runs))
             if self._runs
@@ -83,6 +87,14 @@ class Scope:
         return not self._runs and all(
             self._counts(check, table)[""].keys() <= set(runs) for table in check.reads
         )
+
+    def _strays(self, check: QueryFile) -> set[str | None]:
+        """Return the runs that ``raw.runs`` lacks: what they have may be of the runs chosen."""
+        if not self._runs:
+            return set()
+        union = " UNION ".join(f"SELECT run_id FROM {_quoted(table)}" for table in check.reads)  # noqa: S608 - names were found in the catalogue
+        rows = self._con.execute(f"({union}) EXCEPT SELECT run_id FROM raw.runs").fetchall()  # noqa: S608 - as above
+        return {row[0] for row in rows}
 
     def _missing(self, check: QueryFile, run: str | None) -> str:
         for table in check.reads:
@@ -150,9 +162,8 @@ class Scope:
     def _count(self, table: str, columns: list[str]) -> dict[str, dict[str | None, int]]:
         wanted = sorted(self._wanted.get(table, set()) & set(columns))
         counts = "".join(f', count("{column}")' for column in wanted)
-        quoted = ".".join(f'"{part}"' for part in table.split("."))
         rows = self._con.execute(
-            f"SELECT run_id, count(*){counts} FROM {quoted} WHERE {is_of(self._runs)} "  # noqa: S608 - names were found in the catalogue
+            f"SELECT run_id, count(*){counts} FROM {_quoted(table)} WHERE {is_of(self._runs)} "  # noqa: S608 - names were found in the catalogue
             "GROUP BY run_id",
             self._runs,
         ).fetchall()
@@ -211,6 +222,10 @@ def refuse_unknown(runs: Iterable[str], known: Collection[str]) -> None:
     else:
         hint = "; ".join(f"{run!r}: {did_you_mean(run, known)}" for run in unknown)
     raise UsageError(f"no run has the id {' or '.join(map(repr, unknown))}", hint=hint)
+
+
+def _quoted(table: str) -> str:
+    return ".".join(f'"{part}"' for part in table.split("."))
 
 
 def _columns_wanted(checks: Iterable[QueryFile]) -> dict[str, set[str]]:

@@ -125,7 +125,8 @@ class QueryFile:
     """A SELECT over a log, and what its header says of it: what checks and reports share.
 
     It applies to a run that has rows in ``reads`` and all that ``requires`` asks for; the run
-    need not have rows in ``also_reads``. ``lines`` says where each key of the header stands.
+    need not have rows in ``also_reads``. With ``whole_log`` it applies to all runs that have rows
+    in any of ``reads``. ``lines`` says where each key of the header stands.
     """
 
     name: str
@@ -139,6 +140,7 @@ class QueryFile:
     path: Path
     sql: str
     lines: Mapping[str, int]
+    whole_log: bool
 
     def fail(self, key: str, message: str, *, hint: str = "") -> SqlFileError:
         """Return an error that points to the line of ``key``, or to line 1 if it is absent."""

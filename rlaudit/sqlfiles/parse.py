@@ -15,6 +15,8 @@ diagnosis  yes       one sentence on what is wrong; ``{column}`` is filled from 
                      result, ``{found}`` with the number of rows that were found in its run
 why        yes       what goes wrong in training, or in reading the log, if this is wrong
 also_reads no        tables that a run need not have rows in for the check to judge it
+scope      no        ``log``: the check applies to every run that has rows in any of ``reads``, and
+                     where some runs are chosen, also to those that ``raw.runs`` does not have
 needs      no        tables from ``sql/shared``, read as ``shared.NAME``
 requires   no        ``config.KEY``, ``config.KEY = A | B`` or ``TABLE.COLUMN``, comma-separated
 params     no        ``NAME TYPE = DEFAULT``, comma-separated, read as ``getvariable('NAME')``; a
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
 _CHECK_REQUIRED = ("name", "title", "severity", "reads", "grain", "groups", "diagnosis", "why")
 _CHECK_OPTIONAL = (
     "also_reads",
+    "scope",
     "needs",
     "requires",
     "params",
@@ -184,6 +187,9 @@ def parse_shared(text: str, path: Path) -> SharedFile:
 
 def _common(header: Header, path: Path, text: str, params: tuple[Param, ...]) -> dict[str, Any]:
     """Return the fields that a check and a report share."""
+    scope = header.values.get("scope", "log")
+    if scope != "log":
+        raise header.fail("scope", f"scope is {scope!r}", hint="write log, or leave it out")
     return {
         "name": _name(header, path),
         "title": header.values["title"],
@@ -196,6 +202,7 @@ def _common(header: Header, path: Path, text: str, params: tuple[Param, ...]) ->
         "path": path,
         "sql": text,
         "lines": header.lines,
+        "whole_log": "scope" in header.values,
     }
 
 

@@ -1,4 +1,4 @@
-"""Rows that the recorder loses or does not count."""
+"""Rows that the recorder loses, does not count, or writes under an id that nothing has."""
 
 from __future__ import annotations
 
@@ -71,3 +71,42 @@ def full_queue_drops_rows(monkeypatch: pytest.MonkeyPatch) -> None:
             self.ledger.dropped[table] += part.num_rows - taken.num_rows
 
     monkeypatch.setattr(RunWriter, "_add_pending", add)
+
+
+@mutant(
+    bug=0,
+    seen_in="a key between tables that no database enforces",
+    flagged_by="orphan_rows",
+    diagnosis="rows of samples name the run CARTPOLE-V1",
+    settings=SHORT,
+)
+def samples_under_another_spelling_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The writer of the samples spells the run id in capitals, so that no run has any."""
+    insert = batches.insert
+
+    def insert_in_capitals(con, table, rows, ids=None):
+        if table == "raw.samples" and ids:
+            ids = {**ids, "run_id": str(ids["run_id"]).upper()}
+        insert(con, table, rows, ids)
+
+    monkeypatch.setattr(batches, "insert", insert_in_capitals)
+
+
+@mutant(
+    bug=0,
+    seen_in="a key between tables that no database enforces",
+    flagged_by="orphan_rows",
+    diagnosis="name the process -, which raw.segments does not have",
+    may_fail=("rows_missing",),
+    settings=SHORT,
+)
+def transitions_of_an_unknown_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Transitions are written before their process has an id."""
+    insert = batches.insert
+
+    def insert_early(con, table, rows, ids=None):
+        if table == "raw.transitions" and ids:
+            ids = {**ids, "segment_id": "-"}
+        insert(con, table, rows, ids)
+
+    monkeypatch.setattr(batches, "insert", insert_early)

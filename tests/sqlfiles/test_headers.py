@@ -90,6 +90,7 @@ def test_a_required_key_must_be_there(key):
         ("-- name: odd_steps", "-- name: even_steps", r":1: name is 'even_steps'"),
         ("-- name: odd_steps", "--     a\n-- name: odd_steps", r":1: a continuation with no key"),
         ("severity: warning", "severity: fatal", r":3: unknown severity 'fatal'"),
+        ("-- cites: a paper", "-- scope: run", r":14: scope is 'run'"),
         ("grain: run_id, update_id", "grain: update_id", r":5: .*not run_id"),
         ("grain: run_id, update_id", "grain: run_id, run_id", r":5: grain names 'run_id' twice"),
         ("raw.updates, raw.runs", "raw.updates,, raw.runs", r":4: reads has an empty entry"),

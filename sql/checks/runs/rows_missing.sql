@@ -10,6 +10,7 @@
 -- why: rows that were lost or added after the run make every count and sum over it wrong.
 -- threshold: rows that the ledger has in the spool may have been folded in already
 -- false_alarms: none; exact
+-- after: orphan_rows
 -- cites: the ledger: rows written are the rows in the file, obsolete ones included
 
 WITH present AS (
