@@ -19,11 +19,13 @@ from rlaudit.auditing.results import (
     Departure,
     Finding,
     RunSnapshot,
+    SettingNote,
     SourceReport,
     Status,
 )
 from rlaudit.auditing.scripts import script_of, script_of_report
 from rlaudit.auditing.selecting import select_checks
+from rlaudit.auditing.settings import settings_of
 from rlaudit.auditing.skeleton import new_check
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "Result",
     "Rows",
     "RunSnapshot",
+    "SettingNote",
     "SourceReport",
     "Status",
     "all_reports",
@@ -60,5 +63,6 @@ __all__ = [
     "script_of",
     "script_of_report",
     "select_checks",
+    "settings_of",
     "write_baseline",
 ]

@@ -23,6 +23,7 @@ from rlaudit.auditing.results import AuditReport, SourceReport
 from rlaudit.auditing.selecting import select_checks
 from rlaudit.auditing.snapshot import snapshot_of
 from rlaudit.auditing.sourcing import find_sources
+from rlaudit.auditing.stated import setting_notes
 from rlaudit.errors import NotALogError, Problem, RlauditError, UsageError
 from rlaudit.sqlfiles import read_checks, sql_root
 from rlaudit.store import open_for_reading, refuse_unwritable
@@ -193,6 +194,7 @@ def audit_log(
                 look,
                 departures_of(log.con, runs),
                 tuple(runs),
+                setting_notes(log.con, results, runs),
             )
     except UsageError:
         raise

@@ -156,6 +156,19 @@ class Departure(NamedTuple):
     runs: int
 
 
+class SettingNote(NamedTuple):
+    """What is unclear about a setting that runs state, or nearly state.
+
+    ``setting`` is its name in the vocabulary, "" where it concerns all settings of the runs;
+    ``checks`` need it and could not judge all of ``runs``.
+    """
+
+    setting: str
+    sentence: str
+    runs: tuple[str | None, ...]
+    checks: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class SourceReport:
     """What an audit says of one log.
@@ -170,6 +183,7 @@ class SourceReport:
         look: which look at this growing log it was; None for the only one.
         departures: from the papers, which the settings of the runs declare; no findings.
         chosen: the runs that were asked for; empty if all of the log's were judged.
+        unclear: settings of the runs that are not understood; no findings.
 
     """
 
@@ -182,6 +196,7 @@ class SourceReport:
     look: int | None = None
     departures: tuple[Departure, ...] = ()
     chosen: tuple[str, ...] = ()
+    unclear: tuple[SettingNote, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rlaudit.config import read_config
+from rlaudit.auditing.settings import Config, read_configs
 from rlaudit.errors import UsageError, did_you_mean
 from rlaudit.store import TABLES
 
@@ -47,7 +47,7 @@ class Scope:
         self._runs = runs
         self._values: dict[str, dict[str, dict[str | None, int]]] = {}
         self._wanted = _columns_wanted(checks)
-        self._settings: dict[str | None, dict[str, Any]] | None = None
+        self._configs: dict[str | None, Config] | None = None
         refuse_unknown_runs(con, runs)
 
     def rows(self, check: QueryFile, table: str, runs: Collection[str | None]) -> int:
@@ -109,24 +109,15 @@ class Scope:
         return ""
 
     def _setting_missing(self, requirement: Requirement, run: str | None) -> str:
-        if self._settings is None:
-            self._settings = self._read_settings()
-        value = self._settings.get(run, {}).get(requirement.term)
+        if self._configs is None:
+            self._configs = read_configs(self._con)
+        value = self._configs.get(run, Config()).settings.get(requirement.term)
         if value is None:
             return f"config.{requirement.term} is not stated"
         text = value if isinstance(value, str) else json.dumps(value)
         if requirement.allowed and text not in requirement.allowed:
             return f"config.{requirement.term} is {text}"
         return ""
-
-    def _read_settings(self) -> dict[str | None, dict[str, Any]]:
-        query = """
-            SELECT run_id, first(config ORDER BY started_at NULLS LAST)
-            FROM raw.runs
-            GROUP BY run_id
-        """
-        found = self._con.execute(query).fetchall()
-        return {run: read_config(config).settings or {} for run, config in found}
 
     def _column_values(self, check: QueryFile, requirement: Requirement) -> dict[str | None, int]:
         table = _table_of(requirement, check)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from rlaudit.auditing import AuditReport
 
 FailOn = Literal["warn", "error"]
+# The formats that have a place for what is unclear in the settings of runs.
+_SHOW_SETTINGS = ("table", "json", "markdown")
 
 Sources = Annotated[
     list[str] | None,
@@ -177,6 +179,11 @@ def audit(
     if not unread or fmt != "table" or output is not None:
         with destination(output) as stream:
             write_audit(stream, report, fmt, fail_on="error" if fail_on == "error" else "warning")
+    if fmt not in _SHOW_SETTINGS:
+        from rlaudit.render.summary import setting_lines
+
+        for line in setting_lines(report.sources):
+            narrate("note", line)
     say_what_is_missing(report)
     raise typer.Exit(_exit_code(report, fail_on))
 

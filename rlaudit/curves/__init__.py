@@ -6,7 +6,7 @@ from rlaudit.curves.compare import Comparison, FinalGroup, FinalReturn, compare_
 from rlaudit.curves.grouping import SELECTORS, group_curves, select_curves
 from rlaudit.curves.human import SCORES_SOURCE, game_of, human_normalised
 from rlaudit.curves.model import Axis, Curve, Measure, Phase, Wish
-from rlaudit.curves.read import read_curves, settings_of, window_for
+from rlaudit.curves.read import read_curves, window_for
 from rlaudit.curves.statistics import (
     Interval,
     Statistic,
@@ -43,7 +43,6 @@ __all__ = [
     "probability_of_improvement",
     "read_curves",
     "select_curves",
-    "settings_of",
     "summarise",
     "window_for",
 ]

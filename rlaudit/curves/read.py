@@ -9,8 +9,8 @@ import numpy as np
 
 from rlaudit.auditing.failures import first_line
 from rlaudit.auditing.scope import refuse_unknown
+from rlaudit.auditing.settings import settings_of
 from rlaudit.auditing.sourcing import find_sources
-from rlaudit.config import read_config
 from rlaudit.curves.model import Curve, Measure
 from rlaudit.errors import NotALogError, QueryError, UsageError
 from rlaudit.sqlfiles import read_sql
@@ -260,8 +260,3 @@ def _curve(run: _Run, points: Sequence[Mapping[str, Any]], by: Axis) -> Curve:
         config_hash=row["config_hash"],
         config=settings_of(row["config"]),
     )
-
-
-def settings_of(text: str | None) -> dict[str, Any]:
-    """Return the settings of a run; none where the log states no JSON object."""
-    return read_config(text).settings or {}

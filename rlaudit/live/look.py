@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from rlaudit.auditing.reporting import find_report, reporting
-from rlaudit.curves import settings_of, window_for
+from rlaudit.auditing.settings import settings_of
+from rlaudit.curves import window_for
 from rlaudit.store import error_of, list_runs, open_for_reading
 
 if TYPE_CHECKING:

@@ -10,7 +10,9 @@
 - ``sources``: an array with ``source`` (as it was named), ``path``, ``incomplete`` (what of the
   log could not be read, or null), ``look`` (which look at a growing log it is, from 1; null for
   the only one), ``departures`` (from the papers, which the settings declare: ``setting``,
-  ``sentence`` and ``runs``) and ``checks``: objects with ``name``, ``family``, ``title``,
+  ``sentence`` and ``runs``), ``unclear`` (settings that are not understood: ``setting``, "" for all
+  of them, ``sentence``, ``runs`` (run ids) and ``checks``, which need it and could not judge all
+  of these runs) and ``checks``: objects with ``name``, ``family``, ``title``,
   ``severity`` (error or warning), ``status`` (pass, fail, not_applicable or error),
   ``rows`` (scanned in its first table), ``groups`` (how many were judged), ``groups_are`` (what
   they are, in the plural), ``judged`` (run ids), ``skipped`` (objects with ``run_id`` and
@@ -103,6 +105,7 @@ def _as_object(report: AuditReport) -> dict[str, Any]:
                 "incomplete": source.incomplete,
                 "look": source.look,
                 "departures": [departure._asdict() for departure in source.departures],
+                "unclear": [note._asdict() for note in source.unclear],
                 "checks": [_check(result) for result in source.results],
             }
             for source in report.sources

@@ -13,6 +13,7 @@ from rlaudit.render.summary import (
     count,
     departure_line,
     diagnosis_with_cause,
+    setting_lines,
     source_summary,
     summary,
 )
@@ -49,6 +50,10 @@ def _document(report: AuditReport) -> Iterator[str]:
     yield from _list(
         "Could not be done",
         [escaped(f"{p} ({p.hint})" if p.hint else str(p)) for p in report.problems],
+    )
+    yield from _list(
+        "Settings that are not understood",
+        [escaped(line) for line in setting_lines(report.sources)],
     )
     yield ""
     yield "<details><summary>What was judged</summary>"

@@ -18,15 +18,17 @@ from rlaudit.render.summary import (
     consequence_line,
     count,
     departure_line,
+    few,
     is_consequence,
     runs_of,
+    setting_lines,
     source_summary,
     summary,
 )
 from rlaudit.render.terminal import console_for, print_indented, print_line, print_sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from typing import TextIO
 
     from rich.console import Console
@@ -35,9 +37,8 @@ if TYPE_CHECKING:
 
 # A bug is mostly in all runs of a log: the first few show it, and the rest is in the JSON.
 MOST_RUNS = 3
-# Logs without findings, and names in a line: a study has thousands of the former.
+# Logs without findings: a study has thousands of them.
 MOST_LOGS = 20
-MOST_NAMED = 3
 # Some cites tell how a figure was derived; --explain has them in full.
 _LONGEST_CITE = 240
 
@@ -68,6 +69,7 @@ def write_table(stream: TextIO, report: AuditReport) -> None:
                 console, "the SQL that shows all rows of a finding: --format json, key query", "dim"
             )
     _write_departures(console, report.sources)
+    _write_unclear(console, report.sources)
     _write_not_judged(console, report.sources)
     _write_baseline(console, report)
 
@@ -193,6 +195,18 @@ def _write_departures(console: Console, sources: Sequence[SourceReport]) -> None
         print_indented(console, departure_line(Departure(setting, sentence, runs)), hang=2)
 
 
+def _write_unclear(console: Console, sources: Sequence[SourceReport]) -> None:
+    """Write which settings of runs are not understood, once for all logs."""
+    lines = setting_lines(sources)
+    if lines:
+        print_line(console)
+        print_line(console, "settings that are not understood", "bold")
+    for line in lines[:MOST_LOGS]:
+        print_indented(console, line, hang=2)
+    if len(lines) > MOST_LOGS:
+        print_indented(console, f"showing {MOST_LOGS} of {len(lines):,}")
+
+
 def _write_not_judged(console: Console, sources: Sequence[SourceReport]) -> None:
     """Write each reason with its checks, once for all logs in which it is the same."""
     reasons = [(source.source, by_reason(source.results)) for source in sources]
@@ -205,7 +219,7 @@ def _write_not_judged(console: Console, sources: Sequence[SourceReport]) -> None
             distinct.append((found, [name]))
     for found, names in distinct:
         print_line(console)
-        where = "" if len(sources) == 1 else f" in {_few(names, 'log')}"
+        where = "" if len(sources) == 1 else f" in {few(names, 'log')}"
         print_line(console, f"not judged{where}", "bold")
         for reason, checks in found.items():
             print_indented(console, f"{reason}: {', '.join(checks)}", hang=2)
@@ -225,10 +239,3 @@ def _write_baseline(console: Console, report: AuditReport) -> None:
         if len(report.gone) > MOST_LOGS:
             print_indented(console, f"showing {MOST_LOGS} of {len(report.gone):,}")
         print_indented(console, "rlaudit baseline write takes them out")
-
-
-def _few(names: Iterable[str], noun: str) -> str:
-    names = list(names)
-    if len(names) <= MOST_NAMED:
-        return ", ".join(names)
-    return f"{', '.join(names[:MOST_NAMED])} and {count(len(names) - MOST_NAMED, f'more {noun}')}"

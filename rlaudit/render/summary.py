@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rlaudit.auditing import AuditReport, CheckResult, Departure, Finding, SourceReport
+    from rlaudit.auditing import (
+        AuditReport,
+        CheckResult,
+        Departure,
+        Finding,
+        SourceReport,
+    )
+
+# Names in a line: a study has thousands of runs.
+MOST_NAMED = 3
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -91,6 +100,32 @@ def departure_line(departure: Departure) -> str:
     """Say which setting departs from the papers, how, and in how many runs."""
     runs = count(departure.runs, "run")
     return f"declared by {departure.setting} in {runs}: {departure.sentence}"
+
+
+def setting_lines(sources: Iterable[SourceReport]) -> list[str]:
+    """Say what is unclear in the settings of runs, each once for all of ``sources``."""
+    found: dict[tuple[str, str], tuple[list[str], dict[str, None]]] = {}
+    for note in (note for source in sources for note in source.unclear):
+        runs, checks = found.setdefault((note.setting, note.sentence), ([], {}))
+        runs += ["NULL" if run is None else run for run in note.runs]
+        checks.update(dict.fromkeys(note.checks))
+    return [
+        f"{_runs_named(runs)}: {sentence}"
+        + (f" (for lack of it not judged: {few(checks, 'check')})" if checks else "")
+        for (_, sentence), (runs, checks) in sorted(found.items())
+    ]
+
+
+def _runs_named(runs: list[str]) -> str:
+    return f"run {runs[0]}" if len(runs) == 1 else f"{len(runs):,} runs ({few(runs, 'run')})"
+
+
+def few(names: Iterable[str], noun: str) -> str:
+    """Return the first of ``names``, and how many more there are."""
+    names = list(names)
+    if len(names) <= MOST_NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[:MOST_NAMED])} and {count(len(names) - MOST_NAMED, f'more {noun}')}"
 
 
 def runs_of(source: SourceReport) -> set[str | None]:

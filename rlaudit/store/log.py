@@ -95,9 +95,33 @@ def _show_log(con: DuckDBPyConnection, path: Path) -> tuple[str | None, bool]:
     _refuse_gaps(con, path)
     con.execute("CREATE SCHEMA IF NOT EXISTS raw")
     for table in schema.table_columns():
-        con.execute(f"CREATE VIEW raw.{table} AS FROM log.raw.{table}")
+        con.execute(f"CREATE VIEW raw.{table} AS {_rows_of(con, table)}")
     entries = spool.list_entries(path)
     return _add_spool(con, path, entries) if entries else (None, False)
+
+
+def _rows_of(con: DuckDBPyConnection, table: str) -> str:
+    """Return the SELECT of a table in the file, whose JSON is JSON whatever its type is there.
+
+    A text that is no JSON becomes a JSON text: of one row that cannot be read the queries over all
+    of them would fail.
+    """
+    types = dict(
+        con.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() "
+            "WHERE database_name = 'log' AND schema_name = 'raw' AND table_name = ?",
+            [table],
+        ).fetchall()
+    )
+    mended = []
+    for column, wanted in schema.table_columns()[table].items():
+        if wanted == "JSON" != types[column]:
+            as_text = types[column] == "VARCHAR"
+            valid = f"WHEN json_valid({column}) THEN {column}::JSON " if as_text else ""
+            cases = f"WHEN {column} IS NULL THEN NULL {valid}ELSE to_json({column})"
+            mended.append(f"CASE {cases} END AS {column}")
+    replaced = f" REPLACE ({', '.join(mended)})" if mended else ""
+    return f"SELECT *{replaced} FROM log.raw.{table}"  # noqa: S608 - our schema's names
 
 
 def _refuse_gaps(con: DuckDBPyConnection, path: Path) -> None:
@@ -119,11 +143,11 @@ def _refuse_gaps(con: DuckDBPyConnection, path: Path) -> None:
 def _add_spool(con: DuckDBPyConnection, path: Path, entries: list[Path]) -> tuple[str | None, bool]:
     con.execute(f"CREATE SCHEMA {_SPOOL}")
     for table in schema.table_columns():
-        con.execute(f"CREATE TABLE {_SPOOL}.{table} AS FROM log.raw.{table} LIMIT 0")
+        con.execute(f"CREATE TABLE {_SPOOL}.{table} AS {_rows_of(con, table)} LIMIT 0")
         # A segment's row in the spool is newer than the one in the file.
         older = f" ANTI JOIN {_SPOOL}.segments USING (segment_id)" if table == "segments" else ""
         con.execute(
-            f"CREATE OR REPLACE VIEW raw.{table} AS SELECT * FROM log.raw.{table}{older} "  # noqa: S608 - our schema's names
+            f"CREATE OR REPLACE VIEW raw.{table} AS {_rows_of(con, table)}{older} "  # noqa: S608 - our schema's names
             f"UNION ALL BY NAME SELECT * FROM {_SPOOL}.{table}"
         )
     folded = spool.fold_in(con, entries, into=_SPOOL)

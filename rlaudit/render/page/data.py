@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rlaudit.auditing import audit as audit_logs
-from rlaudit.auditing import reporting
-from rlaudit.curves import Measure, Wish, group_curves, read_curves, settings_of, summarise
+from rlaudit.auditing import reporting, settings_of
+from rlaudit.curves import Measure, Wish, group_curves, read_curves, summarise
 from rlaudit.errors import UsageError
 from rlaudit.store import list_runs, open_for_reading
 

@@ -12,6 +12,7 @@ from rlaudit.render.summary import (
     consequence_line,
     count,
     departure_line,
+    setting_lines,
     source_summary,
     summary,
 )
@@ -97,6 +98,8 @@ def _finding(finding: Finding, numbers: Mapping[str, int]) -> dict[str, str]:
 
 
 def _judged(report: AuditReport) -> Iterator[str]:
+    for line in setting_lines(report.sources)[:MOST_CHECKS]:
+        yield f"setting not understood, {shown(line)}"
     for source in report.sources:
         for departure in source.departures:
             yield shown(departure_line(departure))
