@@ -89,13 +89,12 @@ def _write_table(stream: TextIO, found: GroupDuplicates) -> None:
     figures = [
         ("rows scanned", found.rows),
         ("rows skipped for a NULL", found.rows_skipped),
-        ("groups with duplicates", found.bad_groups),
+        *([("groups with duplicates", found.bad_groups)] if found.group_by else []),
         ("duplicated values", found.duplicated_values),
         ("extra rows", found.extra_rows),
     ]
     for name, figure in figures:
-        if found.group_by or figure is not found.bad_groups:
-            print_line(console, f"{name:<24}{figure:>14,}")
+        print_line(console, f"{name:<24}{figure:>14,}")
     if found.rows_reported:
         print_line(console, _nulls(found, group, value), "bold red")
     if found.examples:

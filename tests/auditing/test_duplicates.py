@@ -194,3 +194,41 @@ def test_a_locked_file_is_named_with_its_holder(tmp_path, held):
     source = tmp_path / "x.duckdb"
     with held(source) as holder, pytest.raises(DatabaseLockedError, match=str(holder.pid)):
         find(source, wait=0)
+
+
+ROWS = [(1, 1), (1, None), (None, None), (None, None), (2, None)]
+
+
+@pytest.mark.parametrize(
+    ("nulls", "all_null", "skipped", "reported", "duplicated"),
+    [
+        ("ignore", None, 4, 0, 0),
+        ("equal", None, 0, 0, 1),
+        ("report", None, 4, 4, 0),
+        ("equal", "ignore", 2, 0, 0),
+        ("equal", "report", 2, 2, 0),
+        ("ignore", "equal", 2, 0, 1),
+        ("ignore", "report", 4, 2, 0),
+        ("report", "ignore", 4, 2, 0),
+        ("report", "equal", 2, 2, 1),
+    ],
+)
+def test_rows_of_nothing_but_nulls_have_a_policy_of_their_own(  # noqa: PLR0917
+    table, nulls, all_null, skipped, reported, duplicated
+):
+    source = table({"group_id": [g for g, _ in ROWS], "value": [v for _, v in ROWS]})
+    found = find(source, nulls=nulls, all_null=all_null)
+    assert (found.rows, found.null_groups, found.null_values, found.null_rows) == (5, 2, 2, 2)
+    assert (found.rows_skipped, found.rows_reported) == (skipped, reported)
+    assert found.duplicated_values == duplicated
+    assert found.clean is not bool(reported or duplicated)
+
+
+def test_a_value_without_a_group_must_be_unique_in_the_whole_table(table):
+    source = table({"group_id": [1, 2, 3], "value": [7, 7, 8]})
+    found = find(source, (), ("value",))
+    assert found.examples == (DuplicatedValue((), (7,), 2),)
+    assert (found.bad_groups, found.duplicated_values, found.extra_rows) == (1, 1, 1)
+    assert find(source, (), ("group_id",)).clean
+    with pytest.raises(UsageError, match="no column is named"):
+        find(source, ("group_id",), ())

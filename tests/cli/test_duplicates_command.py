@@ -249,3 +249,48 @@ def test_several_runs_can_be_chosen_and_are_named(capsys, clean_log):
     code, out, err = run(capsys, clean_log, "--run", "r9", "--run", "r1", "--run", "x")
     assert (code, out) == (2, "")
     assert "no run has the id 'r9' or 'x'" in err
+
+
+def test_a_column_alone_must_be_unique_in_the_table(capsys, tmp_path):
+    source = tmp_path / "t.csv"
+    source.write_text("id,x\n12345678901234567890,1\n12345678901234567891,1\n")
+    assert run(capsys, source, "--value", "id")[0] == 0
+    code, out, _ = run(capsys, source, "--value", "x")
+    assert code == 1
+    assert out.splitlines()[0].endswith("t.csv: x within the table")
+    assert "groups" not in out
+
+
+def test_a_value_is_shown_as_it_stands_in_the_file(capsys, tmp_path):
+    source = tmp_path / "t.csv"
+    source.write_text("x,y\n12345678901234567890,0.10000000000000000001\n" * 2)
+    for fmt in ("table", "csv", "json", "jsonl"):
+        code, out, _ = run(capsys, source, "--value", "x,y", "--format", fmt)
+        assert code == 1
+        assert "12345678901234567890" in out
+        assert "0.10000000000000000001" in out
+
+
+@pytest.mark.parametrize("text", ["x\n", "x,y\n,1\n,2\n"])
+def test_where_nothing_was_compared_the_exit_code_is_2(capsys, tmp_path, text):
+    source = tmp_path / "t.csv"
+    source.write_text(text)
+    code, out, err = run(capsys, source, "--value", "x")
+    assert code == 2
+    assert "duplicated values                    0" in out
+    assert "was compared" in err
+
+
+@pytest.mark.parametrize("name", ["found.parquet", "found.jsonl", "found.csv"])
+def test_found_values_and_checks_as_files_of_rows(capsys, tmp_path, clean_log, name):
+    source, target = tmp_path / "t.csv", tmp_path / name
+    source.write_text("count,y\n1,2026-01-01T00:00:00Z\n1,2026-01-01T00:00:00Z\n5,\n")
+    assert run(capsys, source, "--group-by", "count", "--value", "y", "-o", target) == (1, "", "")
+    rows = duckdb.sql(f"SELECT COLUMNS(*)::VARCHAR FROM '{target}'").fetchall()
+    assert [cell[:10] for cell in rows[0]] == ["1", "2026-01-01", "2"]
+    assert duckdb.sql(f"FROM '{target}'").columns == ["count", "y", "count_1"]
+    target.unlink()
+    assert run(capsys, clean_log, "-o", target)[0] == 0
+    assert duckdb.sql(
+        f"SELECT DISTINCT status FROM '{target}' WHERE status != 'not_applicable'"
+    ).fetchall() == [("pass",)]
