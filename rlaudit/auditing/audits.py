@@ -104,7 +104,7 @@ def audit(
     unreadable = {problem.path.stem for problem in check_problems if problem.path is not None}
     checks = select_checks(everything, select, ignore, unreadable=unreadable)
     floor = floor_of(checks, everything, require, min_judged, unreadable=unreadable)
-    found, empty = find_sources(sources)
+    found, empty, twice = find_sources(sources, wait=wait)
     runs = asked_for(run)
     chosen, not_found = choose_runs(found, runs, wait=wait)
 
@@ -132,13 +132,15 @@ def audit(
     report = AuditReport(
         every,
         check_problems,
-        (*notes, *partly_judged(every, floor)),
+        (*twice, *notes, *partly_judged(every, floor)),
         floor=floor,
         shortfalls=(*not_found, *shortfalls(every, floor)),
     )
     if record is not None:
         record_audit(report, record, wait=wait)
-    return report if accepted is None else apply_baseline(report, accepted)
+    if accepted is None:
+        return report
+    return apply_baseline(report, accepted, {check.name for check in everything} | unreadable)
 
 
 def audit_log(
@@ -195,6 +197,7 @@ def audit_log(
                 departures_of(log.con, runs),
                 tuple(runs),
                 setting_notes(log.con, results, runs),
+                _names(log.con),
             )
     except UsageError:
         raise
@@ -241,6 +244,14 @@ def _unread(
     if isinstance(error, NotALogError) and not named:
         raise error
     return SourceReport(name, path, problems=(Problem.of(error, source=name),), look=look)
+
+
+def _names(con: DuckDBPyConnection) -> dict[str | None, tuple[str | None, str | None]]:
+    rows = con.execute(
+        "SELECT run_id, first(env_id ORDER BY started_at NULLS LAST), "
+        "first(name ORDER BY started_at NULLS LAST) FROM raw.runs GROUP BY run_id"
+    ).fetchall()
+    return {run_id: (env_id, name) for run_id, env_id, name in rows}
 
 
 def _read_from_spool(result: CheckResult) -> CheckResult:

@@ -184,6 +184,7 @@ class SourceReport:
         departures: from the papers, which the settings of the runs declare; no findings.
         chosen: the runs that were asked for; empty if all of the log's were judged.
         unclear: settings of the runs that are not understood; no findings.
+        names: environment and name of each run that ``raw.runs`` has.
 
     """
 
@@ -197,6 +198,7 @@ class SourceReport:
     departures: tuple[Departure, ...] = ()
     chosen: tuple[str, ...] = ()
     unclear: tuple[SettingNote, ...] = ()
+    names: Mapping[str | None, tuple[str | None, str | None]] = field(default_factory=dict)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -206,11 +208,24 @@ class SourceReport:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A finding that a baseline accepts: a check, a run, and the number of wrong rows."""
+    """A finding that a baseline accepts: a check, a run, and the number of wrong rows.
+
+    The run is known by its id or, with ``run_id`` None, by its environment and its name.
+    """
 
     check: str
     run_id: str | None
     rows: int
+    env_id: str | None = None
+    name: str | None = None
+
+    @property
+    def where(self) -> str:
+        """What it was accepted in, in words."""
+        if self.env_id is None and self.name is None:
+            return "no run" if self.run_id is None else f"run {self.run_id}"
+        named = "without a name" if self.name is None else f"named {self.name}"
+        return f"runs {named}" + ("" if self.env_id is None else f" on {self.env_id}")
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -31,6 +31,13 @@ def write(
         Path,
         typer.Option("--output", metavar="FILE", help="File to write.", callback=refuse_unwritable),
     ] = Path("rlaudit-baseline.json"),
+    by: Annotated[
+        Literal["name", "run-id"],
+        typer.Option(
+            help="Know a run by its environment and name, so that later runs of them count, or by "
+            "its id."
+        ),
+    ] = "name",
     run: Runs = None,
     select: Select = None,
     ignore: Ignore = None,
@@ -41,7 +48,8 @@ def write(
 ) -> None:
     """Accept what an audit finds today.
 
-    Later audits with --baseline show only what is new. Nothing is written if something could not
+    Later audits with --baseline show only what is new, in each run of the same environment and
+    name: more rows than were accepted are shown again. Nothing is written if something could not
     be judged.
     """
     report = run_audit(
@@ -59,8 +67,12 @@ def write(
         raise typer.Exit(EXIT_FAILED)
     from rlaudit.auditing import write_baseline
 
-    number = write_baseline(report, baseline)
-    note(f"{number:,} {'finding' if number == 1 else 'findings'} accepted in {baseline}")
+    number = write_baseline(report, baseline, by=by)
+    known = "environment and name" if by == "name" else "id"
+    note(
+        f"{number:,} {'finding' if number == 1 else 'findings'} accepted in {baseline}, by the "
+        f"{known} of the run"
+    )
 
 
 baseline = group("Accept findings that are known.", {"write": write})

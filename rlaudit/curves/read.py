@@ -71,7 +71,7 @@ def read_curves(
     """
     _refuse_contradictions(wish)
     notes: list[str] = []
-    found = _sources(sources)
+    found = _sources(sources, notes, wait)
     everything = [run for source in found for run in _runs(source, notes, wait)]
     runs = _chosen(everything, wish.runs)
     phase = wish.phase or _phase_of(runs, wish)
@@ -120,8 +120,11 @@ def _of_training_only(wish: Wish) -> str:
     return f"{' and '.join(stated)} {'were' if len(stated) > 1 else 'was'}" if stated else ""
 
 
-def _sources(given: str | Path | Iterable[str | Path]) -> list[Source]:
-    found, empty = find_sources(given)
+def _sources(
+    given: str | Path | Iterable[str | Path], notes: list[str], wait: float
+) -> list[Source]:
+    found, empty, twice = find_sources(given, wait=wait)
+    notes += twice
     if empty:
         problem = empty[0].problems[0]
         raise UsageError(problem.message, hint=problem.hint)

@@ -24,7 +24,8 @@
   (objects, one key a column of the check's result) and ``query`` (SQL for any DuckDB shell that
   has the log open, whose last statement gives all the rows)
 - ``accepted``: findings that the baseline accepts, in the same form
-- ``gone``: what the baseline accepts and no longer occurs: ``check``, ``run_id``, ``rows``
+- ``gone``: what the baseline accepts and no longer occurs: ``check``, ``rows``, and ``run_id``, or
+  ``env_id`` and ``name`` of the runs; the others are null
 - ``problems``: what could not be done: ``message``, ``hint``, ``path`` and ``line`` (of the SQL
   file that is at fault, or null), ``check`` and ``source`` ("" where it concerns none)
 - ``notes``: what was left out on purpose, and required checks that judged some of the runs only
@@ -37,6 +38,7 @@ error), ``rows`` (that are wrong), ``diagnosis`` and ``message``; jsonl also ``e
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 from rlaudit.render.audit_markdown import write_markdown
@@ -112,7 +114,7 @@ def _as_object(report: AuditReport) -> dict[str, Any]:
         ],
         "findings": [_finding(finding) for finding in report.findings],
         "accepted": [_finding(finding) for finding in report.accepted],
-        "gone": [{"check": g.check, "run_id": g.run_id, "rows": g.rows} for g in report.gone],
+        "gone": [asdict(gone) for gone in report.gone],
         "problems": [_problem(problem) for problem in report.problems],
         "notes": list(report.notes),
     }

@@ -45,7 +45,7 @@ def _document(report: AuditReport) -> Iterator[str]:
         yield f"{count(len(report.accepted), 'finding')} accepted by the baseline."
     yield from _list(
         "Accepted, and no longer there",
-        [f"{_code(g.check)} in run {_code(g.run_id or 'NULL')}" for g in report.gone],
+        [f"{_code(g.check)} in {_code(g.where)}" for g in report.gone],
     )
     yield from _list(
         "Could not be done",

@@ -234,8 +234,7 @@ def _write_baseline(console: Console, report: AuditReport) -> None:
     if report.gone:
         print_line(console, "accepted by the baseline and no longer there:", "bold")
         for gone in itertools.islice(report.gone, MOST_LOGS):
-            run = "no run" if gone.run_id is None else f"run {gone.run_id}"
-            print_indented(console, f"{gone.check} in {run} ({count(gone.rows, 'row')})")
+            print_indented(console, f"{gone.check} in {gone.where} ({count(gone.rows, 'row')})")
         if len(report.gone) > MOST_LOGS:
             print_indented(console, f"showing {MOST_LOGS} of {len(report.gone):,}")
         print_indented(console, "rlaudit baseline write takes them out")

@@ -246,7 +246,7 @@ def test_markdown_has_a_row_a_finding_and_nothing_a_log_could_break():
         assert len(re.findall(r"(?<!\\)\|", row)) == 7
     assert "<b>" not in re.sub(r"`[^`]*`", "", text)
     assert "checks/x.sql:3: missing 'why' (add it)" in text
-    assert "`duplicate_run_ids` in run `r9`" in text
+    assert "`duplicate_run_ids` in `run r9`" in text
     assert "1 finding accepted by the baseline." in text
     assert "incomplete: 2 files are spooled" in text
 
@@ -281,7 +281,9 @@ def test_json_says_everything():
     assert first["follows"] == []
     assert "FROM raw.samples" in first["query"]
     assert [f["check"] for f in report["accepted"]] == ["duplicate_episodes"]
-    assert report["gone"] == [{"check": "duplicate_run_ids", "run_id": "r9", "rows": 4}]
+    assert report["gone"] == [
+        {"check": "duplicate_run_ids", "run_id": "r9", "rows": 4, "env_id": None, "name": None}
+    ]
     assert report["problems"][0] == {
         "message": "missing 'why'",
         "hint": "add it",
