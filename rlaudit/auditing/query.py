@@ -84,10 +84,13 @@ def query(
     if that is known, and for a query that takes too long, and :class:`UsageError` for a parameter
     that is missing or that ``sql`` does not read.
     """
-    if timeout < 0 or limit < 0:
+    if not timeout >= 0 or limit < 0:
         raise UsageError("--timeout and --limit cannot be negative", hint="0 lifts the limit")
+    _refuse_no_text(sql)
     _shut_off(con)
-    timer = threading.Timer(timeout, con.interrupt) if timeout else None
+    # Python waits for no longer than TIMEOUT_MAX, some 300 years.
+    bounded = 0 < timeout <= threading.TIMEOUT_MAX
+    timer = threading.Timer(timeout, con.interrupt) if bounded else None
     if timer is not None:
         timer.daemon = True
         timer.start()
@@ -152,6 +155,14 @@ def _shut_off(con: DuckDBPyConnection) -> None:
 
 def _refuse_empty() -> NoReturn:
     raise QueryError("the query is empty", hint="for example: SELECT * FROM runs")
+
+
+def _refuse_no_text(sql: str) -> None:
+    """Refuse half of a surrogate pair, as Python makes of bytes that are no UTF-8."""
+    try:
+        sql.encode()
+    except UnicodeEncodeError as error:
+        raise QueryError("the query is not UTF-8", hint=f"character {error.start + 1}") from error
 
 
 def _placed(

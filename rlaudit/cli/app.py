@@ -239,9 +239,9 @@ def _of_the_machine(error: BaseException) -> tuple[str, str] | None:
         return f"{error.strerror}{named}", ""
     if isinstance(error, MemoryError):
         return "there is not enough memory", ""
-    if isinstance(error, UnicodeEncodeError) and isinstance(error.object, str):
-        wrong = error.object[error.start : error.end]
-        return f"a text is no Unicode that can be written: it has {wrong!r}", "leave it out"
+    # The second is what DuckDB's binding says of the same text.
+    if isinstance(error, UnicodeEncodeError) or "instance of type <class 'str'>" in str(error):
+        return "a text that was given is not UTF-8", "look for it in the command and its files"
     if isinstance(error, ValueError) and "null byte" in str(error):
         return "a file name has a NUL, which none can have", "leave it out"
     return None

@@ -125,7 +125,7 @@ def _patiently(path: Path, patience: Patience, attempt: Callable[[], _T]) -> _T:
             if not is_lock(error):
                 raise
             left = deadline - patience.clock()
-            if left <= 0:
+            if not left > 0:  # nor if it is no number
                 raise locked_error(path, error, patience.seconds) from error
         # The random part keeps waiting processes from meeting again and again.
         patience.sleep(min(pause * random.uniform(0.5, 1.0), left))  # noqa: S311 - no secret

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from rlaudit.errors import UsageError
 from rlaudit.sqlfiles import read_sql
+from rlaudit.store.exact import Exact, fetch_exact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,9 +52,11 @@ def list_runs(log: Log) -> list[RunSummary]:
     result = log.con.sql(read_sql("reports/runs.sql"))
     now = datetime.now(UTC).replace(tzinfo=None)
     summaries = []
-    for values in result.fetchall():
+    for values in Exact(result).rows():
         row = dict(zip(result.columns, values, strict=True))
         state = run_state(row, now, socket.gethostname(), pid_alive)
+        # A time that Python has not, as one that is infinite, is none.
+        row |= {key: _time(row[key]) for key in ("started_at", "heartbeat_at")}
         shown = {key: row[key] for key in RunSummary.__slots__ if key != "state"}
         summaries.append(RunSummary(state=state, **shown))
     return summaries
@@ -75,7 +78,7 @@ def run_state(
         return "dead"  # a run without a segment: nothing can be said to work on it
     if state != "running":
         return cast("RunState", state)
-    heartbeat = segment_row["heartbeat_at"]
+    heartbeat = _time(segment_row["heartbeat_at"])
     if heartbeat is None or now - heartbeat > DEAD_AFTER:
         return "dead"
     pid = segment_row["pid"]
@@ -84,13 +87,18 @@ def run_state(
     return "running"
 
 
+def _time(value: object) -> datetime | None:
+    return value if isinstance(value, datetime) else None
+
+
 def refuse_if_running(con: DuckDBPyConnection, run_id: str) -> None:
     """Raise :class:`UsageError` if a process is at work on a run, as far as the log can tell."""
     columns = ("state", "heartbeat_at", "host", "pid")
-    rows = con.execute(
+    rows = fetch_exact(
+        con,
         f"SELECT {', '.join(columns)} FROM raw.segments WHERE run_id = ?",  # noqa: S608 - columns named above
         [run_id],
-    ).fetchall()
+    )
     now, host = datetime.now(UTC).replace(tzinfo=None), socket.gethostname()
     for row in rows:
         segment = dict(zip(columns, row, strict=True))
