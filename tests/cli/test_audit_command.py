@@ -11,6 +11,7 @@ import pytest
 
 from rlaudit.cli import main
 from rlaudit.sqlfiles import load_checks
+from rlaudit.store import open_for_writing
 
 STRATIFIED = {"sampling": "stratified", "replacement": True}
 
@@ -207,6 +208,8 @@ def test_a_folder_and_several_files_say_which_is_which(run, bad, tmp_path):
     folder = tmp_path / "logs"
     folder.mkdir()
     shutil.copy(bad, folder / "copy.duckdb")
+    with open_for_writing(folder / "copy.duckdb") as con:
+        con.execute("UPDATE raw.runs SET host = 'another'")  # else it is the same log twice
     code, out, _ = run(folder, bad, "--format", "json")
     assert code == 1
     sources = [finding["source"] for finding in json.loads(out)["findings"]]

@@ -38,7 +38,8 @@ def rows_of(db, query):
 
 
 def evaluated(db, *options):
-    return main(["eval", "r", "--db", str(db), "--episodes", "4", *options])
+    usual = () if "--episodes" in options else ("--episodes", "4")
+    return main(["eval", "r", "--db", str(db), *usual, *options])
 
 
 def test_games_are_played_and_logged_beside_those_of_the_run(db, capsys):

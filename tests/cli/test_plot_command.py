@@ -7,6 +7,7 @@ import json
 import pytest
 
 from rlaudit.cli import main
+from rlaudit.store import open_for_writing
 
 
 @pytest.fixture
@@ -170,6 +171,8 @@ def test_two_logs_are_two_groups(capsys, log, log_file, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     (other / "copy.duckdb").write_bytes(path.read_bytes())
+    with open_for_writing(other / "copy.duckdb") as con:
+        con.execute("UPDATE raw.runs SET host = 'another'")  # else it is the same log twice
     code, out, _ = run(capsys, "compare", log, other, "--format", "csv")
     assert code == 0
     assert [tuple(line.split(",")[:2]) for line in out.splitlines()[1:]] == [
