@@ -68,11 +68,10 @@ def find_sources(given: str | Path | Iterable[str | Path], *, wait: float = 10.0
             )
             empty.append(SourceReport(str(entry), path.absolute(), problems=(problem,)))
         sources += [Source(str(file), file.absolute(), named=False) for file in files]
-    found, notes = _without_links(sources)
-    for narrow in (_without_equal_files, _without_earlier_copies):
-        found, more = narrow(found, wait)
-        notes += more
-    return Sources(found, empty, notes)
+    found, links = _without_links(sources)
+    found, equal = _without_equal_files(found)
+    found, earlier = _without_earlier_copies(found, wait)
+    return Sources(found, empty, links + equal + earlier)
 
 
 def _without_links(sources: Iterable[Source]) -> tuple[list[Source], list[str]]:
@@ -93,8 +92,7 @@ def _without_links(sources: Iterable[Source]) -> tuple[list[Source], list[str]]:
     return list(first.values()), notes
 
 
-def _without_equal_files(sources: Sequence[Source], wait: float) -> tuple[list[Source], list[str]]:
-    del wait
+def _without_equal_files(sources: Sequence[Source]) -> tuple[list[Source], list[str]]:
     sizes = Counter(map(_size, sources))
     first: dict[object, Source] = {}
     notes = []

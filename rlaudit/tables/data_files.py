@@ -7,6 +7,7 @@ import glob
 import gzip
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -105,34 +106,46 @@ def find_files(
     """Give the files that ``source`` names, and a sentence on each that is left out.
 
     ``source`` is a path, a pattern with ``*``, ``?``, ``[...]`` or ``**``, or ``-`` for standard
-    input, which is kept in a temporary file. A path that exists is never taken for a pattern. A
-    file that a pattern finds twice, through a link, is read once. ``input_format`` counts more than
-    the suffix.
+    input, which is kept in a temporary file, as a named pipe is. A path that exists is never taken
+    for a pattern. A file that a pattern finds twice, through a link, is read once.
+    ``input_format`` counts more than the suffix.
 
     Raises :class:`UsageError` for a file whose format is not known, and :class:`DatabaseError` if
     there is no file.
     """
     if input_format is not None and input_format not in get_args(Format):
         raise UsageError(f"unknown input format {input_format!r}", hint="|".join(get_args(Format)))
-    if source == STDIN:
-        with _standard_input(input_format) as file:
-            yield [file], []
-        return
-    paths, notes = _each_once(_matching(source))
-    yield [DataFile(Path(path), path, input_format or _format_of(path)) for path in paths], notes
+    with contextlib.ExitStack() as copies:
+        if source == STDIN:
+            copy = _copied(sys.stdin.buffer, "standard input", input_format)
+            yield [copies.enter_context(copy)], []
+            return
+        paths, notes = _each_once(_matching(source))
+        yield [_data_file(path, input_format, copies) for path in paths], notes
+
+
+def _data_file(path: str, input_format: Format | None, copies: contextlib.ExitStack) -> DataFile:
+    mode = Path(path).stat().st_mode
+    if stat.S_ISREG(mode):
+        return DataFile(Path(path), path, input_format or _format_of(path))
+    if stat.S_ISFIFO(mode):
+        # It can be read once, and a table is read more than once.
+        pipe = copies.enter_context(Path(path).open("rb"))  # noqa: SIM115 - the stack closes it
+        return copies.enter_context(_copied(pipe, path, input_format))
+    raise DatabaseError(f"{path} is a device, not a file", hint="name a file, or - for a pipe")
 
 
 @contextlib.contextmanager
-def _standard_input(input_format: Format | None) -> Iterator[DataFile]:
+def _copied(stream: BinaryIO, name: str, input_format: Format | None) -> Iterator[DataFile]:
     if input_format is None:
         raise UsageError(
-            "the format of standard input is not known", hint="add --input-format, such as csv"
+            f"the format of {name} is not known", hint="add --input-format, such as csv"
         )
     with tempfile.TemporaryDirectory(prefix="rlaudit-", ignore_cleanup_errors=True) as folder:
-        path = Path(folder) / "standard-input"
+        path = Path(folder) / "copy"
         with path.open("wb") as copy:
-            shutil.copyfileobj(sys.stdin.buffer, copy)
-        yield DataFile(path, "standard input", input_format)
+            shutil.copyfileobj(stream, copy)
+        yield DataFile(path, name, input_format)
 
 
 def _matching(source: str) -> list[str]:

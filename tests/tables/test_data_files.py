@@ -176,3 +176,20 @@ def test_a_pipe_is_read(tmp_path):
     )
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.startswith("standard input: step within the table\n")
+
+
+def test_a_named_pipe_is_read_once(tmp_path):
+    """A shell hands one over for ``<(zcat t.csv.gz)``."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    text = "run,value\n" + "a,1\n" * 3
+    write = "import sys; open(sys.argv[1], 'w').write(sys.argv[2])"
+    writer = subprocess.Popen([sys.executable, "-c", write, str(pipe), text])
+    found = duplicates_in(str(pipe), ["run"], ["value"], input_format="csv")
+    assert writer.wait(20) == 0
+    assert [example.count for example in found.examples] == [3]
+
+
+def test_a_device_is_refused():
+    with pytest.raises(DatabaseError, match="/dev/zero is a device"):
+        duplicates_in("/dev/zero", ["run"], ["value"], input_format="csv")
