@@ -125,3 +125,12 @@ def test_the_longest_episode_is_filled_in_from_the_environment():
     assert limit(atari=True, from_file={"max_episode_steps": 0}) == 0
     assert limit(atari=False, from_env={"max_episode_steps": 500}) == 500
     assert limit(atari=False) == 0
+
+
+@pytest.mark.parametrize("name", ["epsilon_greedy_start", "epsilon_greedy_end"])
+def test_a_random_share_that_noise_would_undo_is_refused(name):
+    with pytest.raises(ConfigError, match=f"{name} is 0.5, and with noise on"):
+        resolve("breakout", atari=True, from_flags={name: 0.5})
+    assert resolve("breakout", atari=True, from_flags={name: 0.0}).flat()[name] == 0.0
+    flat = resolve("breakout", atari=True, from_flags={name: 0.5, "noisy": "off"}).flat()
+    assert flat[name] == 0.5

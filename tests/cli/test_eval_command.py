@@ -37,9 +37,8 @@ def rows_of(db, query):
         return log.con.sql(query).fetchall()
 
 
-def evaluated(db, *options):
-    usual = () if "--episodes" in options else ("--episodes", "4")
-    return main(["eval", "r", "--db", str(db), *usual, *options])
+def evaluated(db, *options, episodes="4"):
+    return main(["eval", "r", "--db", str(db), "--episodes", episodes, *options])
 
 
 def test_games_are_played_and_logged_beside_those_of_the_run(db, capsys):
@@ -192,8 +191,8 @@ def test_a_log_without_the_run_is_refused_when_the_games_are_written(db, tmp_pat
 def test_a_video_shows_the_games_as_fast_as_they_are(db, tmp_path, capsys):
     pil = pytest.importorskip("PIL.Image")
     target = tmp_path / "a.gif"
-    options = ["--episodes", "1", "--no-log", "--video", str(target), "--format", "json"]
-    assert evaluated(db, *options) == 0
+    options = ["--no-log", "--video", str(target), "--format", "json"]
+    assert evaluated(db, *options, episodes="1") == 0
     captured = capsys.readouterr()
     assert "50 pictures a second" in captured.err
     (game,) = json.loads(captured.out)["games"]
