@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rlaudit.render.extras import require
 from rlaudit.render.summary import count
 from rlaudit.render.values import printable
+from rlaudit.store import unique_names
 
 if TYPE_CHECKING:
     from altair import LayerChart
@@ -34,6 +35,7 @@ _WIDTH, _HEIGHT = 640, 360
 _PIXELS_PER_UNIT = 2
 # With fewer points than this each is marked: what lies between is a line and no measurement.
 FEW_POINTS = 25
+_LONGEST_TEXT = 200
 _LONGEST_LABEL_PIXELS = 560
 _LIGHT = {
     "background": "white",
@@ -65,7 +67,7 @@ def chart(plot: CurvePlot) -> LayerChart:
     require("altair", doing="a plot")
     import altair as alt  # noqa: PLC0415 - an extra
 
-    labels = [label(group) for group in plot.groups]
+    labels = unique_names(_cut(label(group)) for group in plot.groups)
     x = alt.X(
         "x:Q",
         title=x_title(plot),
@@ -106,7 +108,7 @@ def chart(plot: CurvePlot) -> LayerChart:
         .encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour)
     )
     title = alt.TitleParams(
-        printable(plot.title) or y_title(plot),
+        _cut(printable(plot.title)) or y_title(plot),
         subtitle=_subtitle(plot),
         anchor="start",
         fontSize=15,
@@ -148,6 +150,11 @@ def what_is_shown(plot: CurvePlot) -> str:
         return "one run each, so no interval" if len(plot.groups) > 1 else "one run, so no interval"
     middle = "interquartile mean" if plot.statistic == "iqm" else "mean"
     return f"{middle} over seeds, with 95% bootstrap intervals over seeds"
+
+
+def _cut(text: str) -> str:
+    """Return ``text``, or the start of one that no chart has room for: it would take minutes."""
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
 
 
 def _subtitle(plot: CurvePlot) -> list[str]:

@@ -95,6 +95,16 @@ def test_odd_groups_are_drawn(drawn):
     assert f"{drawn.name} (5 seeds)" in texts(plot(drawn))
 
 
+def test_long_names_are_cut_and_stay_apart():
+    names = ["x" * 1_000_000 + end for end in "ab"]
+    drawn = plot(*(group(name, [1, 2]) for name in names), title="t" * 1_000_000)
+    assert len(svg(drawn)) < 100_000
+    assert {row["group"] for row in chart(drawn).data.values} == {
+        "x" * 200 + "…",
+        "x" * 200 + "…_1",
+    }
+
+
 def test_a_gap_breaks_the_line():
     whole = svg(plot(group("g", [1.0, 2.0, 3.0, 4.0, 5.0])))
     broken = svg(plot(group("g", [1.0, 2.0, math.nan, 4.0, 5.0])))
