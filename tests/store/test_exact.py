@@ -34,7 +34,7 @@ def test_a_frame_holds_each_value_or_its_text(con, value):
     assert repr(frame)
     first, second = frame["v"]
     assert second is None
-    (text,) = con.sql(f"SELECT CAST({value.sql} AS VARCHAR)").fetchone()
+    ((text,),) = con.sql(f"SELECT CAST({value.sql} AS VARCHAR)").fetchall()
     if isinstance(first, str):
         assert first == text
     elif not isinstance(first, pl.Series | dict | list):
