@@ -63,7 +63,7 @@ def open_for_writing(
     :class:`SchemaVersionError` for a log of a newer schema, and :class:`DatabaseError` for
     anything that is not a DuckDB file.
     """
-    path = Path(path).absolute()
+    path = _named(path)
     patience = wait if isinstance(wait, Patience) else Patience(wait)
     layout = layout or schema.Layout(schema.create, schema.ensure)
     refuse_unwritable(path)
@@ -89,7 +89,7 @@ def attach_for_reading(
     Raises :class:`DatabaseLockedError` when a writer holds the file past ``wait`` seconds, and
     :class:`DatabaseError` for anything that is not a readable DuckDB file.
     """
-    path = Path(path).absolute()
+    path = _named(path)
     patience = wait if isinstance(wait, Patience) else Patience(wait)
     _refuse_unreadable(path)
     with contextlib.closing(duckdb.connect()) as con:
@@ -109,6 +109,19 @@ def attach_for_reading(
             if str(path) in str(error):
                 raise error_of(path, error, writing=False) from error
             raise
+
+
+def _named(path: str | Path) -> Path:
+    """Return ``path``, absolute; refuse one that DuckDB cannot be told."""
+    path = Path(path).absolute()
+    try:
+        if b"\0" in str(path).encode():
+            raise DatabaseError(f"{path} has a NUL, which no file name can have")
+    except UnicodeEncodeError as error:
+        raise DatabaseError(
+            f"the name of {path} is not UTF-8, so DuckDB cannot open it", hint="rename the file"
+        ) from error
+    return path
 
 
 def _connect(path: Path) -> DuckDBPyConnection:

@@ -359,3 +359,12 @@ def test_failures_become_our_errors_on_one_line(db, error, writing, kind, words)
     assert type(translated) is kind
     assert words in str(translated)
     assert "\n" not in str(translated)
+
+
+@pytest.mark.parametrize(("name", "text"), [("a\udcff", "is not UTF-8"), ("a\0b", "has a NUL")])
+def test_a_name_that_duckdb_cannot_be_told_is_refused(tmp_path, name, text):
+    path = f"{tmp_path}/{name}.duckdb"
+    with pytest.raises(DatabaseError, match=text), attach_for_reading(path):
+        pass
+    with pytest.raises(DatabaseError, match=text), open_for_writing(path):
+        pass
