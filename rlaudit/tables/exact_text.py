@@ -30,7 +30,7 @@ _NUMBER = rf"{_SPACE}[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d{{1,9}})?{_SPA
 _NO_FIGURE = rf"{_SPACE}[+-]?(nan|inf|infinity){_SPACE}"
 _TIME = (
     rf"{_SPACE}(\d{{4}}-\d{{2}}-\d{{2}})(?:[Tt ](\d{{2}}:\d{{2}}(?::\d{{2}})?)(\.\d+)?"
-    rf" ?(?:([Zz]|UTC)|([+-])(\d{{2}}):?(\d{{2}})?)?)?{_SPACE}"
+    rf" ?(?:([Zz]|UTC)|([+-])([01]\d|2[0-3]):?([0-5]\d)?)?)?{_SPACE}"
 )
 _TIME_PARTS = "['day', 'clock', 'fraction', 'utc', 'sign', 'hours', 'minutes']"
 _CLOCK = rf"{_SPACE}(\d{{2}}:\d{{2}}:\d{{2}})(\.\d+)?{_SPACE}"
@@ -68,8 +68,9 @@ _MACROS = f"""
     END;
     CREATE OR REPLACE TEMP MACRO time_of_parts(parts) AS
         (
+            -- 12:00.5 is half a minute in ISO 8601, and no form that is read here.
             TRY_CAST(
-                parts.day || ' ' || if(parts.clock = '', '00:00', parts.clock)
+                if(parts.fraction != '' AND length(parts.clock) < 8, NULL, parts.day) || ' ' || if(parts.clock = '', '00:00', parts.clock)
                 || if(length(parts.clock) = 8, '', ':00') AS TIMESTAMP
             )
             - to_minutes(if(parts.sign = '-', -1, 1) * (

@@ -177,7 +177,8 @@ def _json_part(con: DuckDBPyConnection, table: str, width: int) -> _Part:
         if len(kinds) > 1:
             columns.append(
                 f"CASE kind{i} WHEN 'string' THEN CAST(to_json(c{i}) AS VARCHAR) "
-                f"WHEN 'number' THEN exact_number(c{i}) ELSE c{i} END AS c{i}"
+                f"WHEN 'number' THEN if({is_of('number', f'c{i}')}, exact_number(c{i}), c{i}) "
+                f"ELSE c{i} END AS c{i}"
             )
         else:
             columns.append(f"c{i}")
