@@ -70,7 +70,8 @@ _MACROS = f"""
         (
             -- 12:00.5 is half a minute in ISO 8601, and no form that is read here.
             TRY_CAST(
-                if(parts.fraction != '' AND length(parts.clock) < 8, NULL, parts.day) || ' ' || if(parts.clock = '', '00:00', parts.clock)
+                if(parts.fraction != '' AND length(parts.clock) < 8, NULL, parts.day)
+                || ' ' || if(parts.clock = '', '00:00', parts.clock)
                 || if(length(parts.clock) = 8, '', ':00') AS TIMESTAMP
             )
             - to_minutes(if(parts.sign = '-', -1, 1) * (
