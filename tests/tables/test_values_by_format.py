@@ -100,7 +100,10 @@ COLUMNS = {
     "all alike": ["7", "7", "7"],
 }
 
-_NUMBER = re.compile(r" *[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)(e[+-]?\d+)? *", re.ASCII | re.IGNORECASE)
+# A larger exponent is that of no number, and Python would write all of its zeros.
+_NUMBER = re.compile(
+    r" *[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)(e[+-]?\d{1,9})? *", re.ASCII | re.IGNORECASE
+)
 _NO_FIGURE = {"nan": "nan", "inf": "inf", "infinity": "inf", "-inf": "-inf", "-infinity": "-inf"}
 _JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
@@ -114,13 +117,16 @@ def as_number(text):
 def as_instant(text):
     """Read a time with any number of decimals: the second in UTC, and the fraction."""
     found = re.fullmatch(
-        r"(\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?)(\.\d+)?(Z|[+-]\d\d:\d\d)?", text
+        r"(\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?=(\.\d+)?))?)?)(\.\d+)?(Z|[+-]\d\d:[0-5]\d)?",
+        text,
     )
+    if found and found[2] != found[3]:
+        return None  # a part of a minute
     try:
-        at = datetime.fromisoformat(found[1] + (found[3] or ""))
+        at = datetime.fromisoformat(found[1] + (found[4] or ""))
     except (TypeError, ValueError):
         return None
-    fraction = Fraction(found[2] or "0")
+    fraction = Fraction(found[3] or "0")
     return (
         (at.astimezone(UTC).replace(tzinfo=None), fraction, True)
         if at.tzinfo
@@ -251,7 +257,10 @@ def test_texts_of_a_file_are_compared_without_loss(tmp_path, column, form):
 
 
 def as_mixed(text):
-    return ("number", as_number(text)) if _JSON_NUMBER.fullmatch(text) else ("string", text)
+    if not _JSON_NUMBER.fullmatch(text):
+        return "string", text
+    number = as_number(text)
+    return "number", text if number is None else number
 
 
 # Columns of typed files: DuckDB's type, the texts, and what Python reads them as.
