@@ -227,8 +227,8 @@ BY_NAME = {"check": "x", "env_id": "e", "name": "n", "rows": 1}
     ("content", "message"),
     [
         (None, "cannot read the baseline"),
-        ("{", "is not JSON|is nested too deeply"),
-        ("[" * 100_000, "is not JSON|is nested too deeply"),
+        ("{", "is not JSON"),
+        ("[" * 100_000, "is nested too deeply"),
         ("[1]", "is not a baseline"),
         ('{"results": []}', "is not a baseline"),
         ('{"rlaudit_baseline": 99, "accepted": []}', "has version 99"),
