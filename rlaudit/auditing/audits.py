@@ -104,7 +104,8 @@ def audit(
     unreadable = {problem.path.stem for problem in check_problems if problem.path is not None}
     checks = select_checks(everything, select, ignore, unreadable=unreadable)
     floor = floor_of(checks, everything, require, min_judged, unreadable=unreadable)
-    found, empty, twice = find_sources(sources, wait=wait)
+    sourced = find_sources(sources, wait=wait)
+    found = sourced.logs
     runs = asked_for(run)
     chosen, not_found = choose_runs(found, runs, wait=wait)
 
@@ -116,7 +117,7 @@ def audit(
         return audit_log(
             source.name,
             checks,
-            runs=runs,
+            runs=chosen,
             limit=limit,
             wait=wait,
             look=look,
@@ -128,11 +129,11 @@ def audit(
         )
 
     reports, notes = _audit_each(found, runs, chosen, one)
-    every = (*reports, *empty)
+    every = (*reports, *sourced.empty)
     report = AuditReport(
         every,
         check_problems,
-        (*twice, *notes, *partly_judged(every, floor)),
+        (*notes, *sourced.notes, *partly_judged(every, floor)),
         floor=floor,
         shortfalls=(*not_found, *shortfalls(every, floor)),
     )
@@ -227,8 +228,8 @@ def _audit_each(
                 reports.append(_unread(source.name, source.path, these, named=source.named))
             elif runs and not these:
                 notes.append(f"{source.name} was left out: it has none of the runs asked for")
-            else:
-                reports.append(one(number, source, these))
+            elif (left := source.chosen(these)) is not None:
+                reports.append(one(number, source, left))
         except NotALogError:
             notes.append(f"{source.name} is no rlaudit log and was left out")
     return reports, tuple(notes)

@@ -1,63 +1,104 @@
-"""Find the logs that a user names: files, and folders with logs in them and below."""
+"""Find the logs that a user names: files, and folders with logs in them and below, each once.
+
+A log may stand there under several names, as a copy, or as a copy that was made while it grew; a
+run may have been gathered into another log. What is found twice is counted once, and said.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
+import filecmp
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from rlaudit.auditing.results import SourceReport
-from rlaudit.errors import Problem, RlauditError, UsageError
-from rlaudit.store import TABLES, fetch_exact, open_for_reading
+from rlaudit.auditing.runs_once import runs_once
+from rlaudit.errors import Problem, UsageError
+from rlaudit.store import spool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
+
+# Logs of one size differ within this, or hardly ever.
+_HEAD_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file: its name as given or as found, and whether the user named it itself."""
+    """One file: its name as given or as found, and whether the user named it itself.
+
+    ``runs`` are those that count, None for all: the others count in another log.
+    """
 
     name: str
     path: Path
     named: bool
+    runs: tuple[str, ...] | None = None
+
+    def chosen(self, wanted: Sequence[str]) -> tuple[str, ...] | None:
+        """Return the ids to restrict an audit to, of ``wanted`` runs (all, if empty).
+
+        Empty means all runs of the log, and None that no run of it is left.
+        """
+        if self.runs is None:
+            return tuple(wanted)
+        left = tuple(run for run in self.runs if not wanted or run in wanted)
+        return left or None
 
 
-class Sources(NamedTuple):
-    """The logs that are meant, each once.
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What was found.
 
-    ``empty`` has a report for each folder without any, ``notes`` a sentence on each log that was
-    left out because another is the same.
+    Attributes:
+        logs: the files that are meant, each once.
+        empty: a report for each folder without any.
+        notes: what was left out because it counts under another name.
+
     """
 
-    found: list[Source]
+    logs: list[Source]
     empty: list[SourceReport]
     notes: list[str]
 
 
 def find_sources(given: str | Path | Iterable[str | Path], *, wait: float = 10.0) -> Sources:
-    """Return the logs that are meant by files and folders.
+    """Return the logs that are meant, and what was left out.
 
-    Two names are one log if they are links to one file, if the files are equal to the byte, or if
-    one has only runs that the other has too, and no more rows: an earlier copy. What counts is the
-    larger one, and of equal ones the first. ``wait`` is how long to wait for a log that another
-    process writes; one that cannot be read is kept, for whoever reads it to say so.
+    Of names of one file, and of files of one content, one counts; of logs that have the same run
+    the one with most of its rows. ``wait`` is how long to wait for each log that is written.
 
     Raises :class:`UsageError` if nothing is given.
     """
     entries = [given] if isinstance(given, (str, Path)) else list(given)
     if not entries:
         raise UsageError("no log is named", hint="name a DuckDB file or a folder of them")
-    sources: list[Source] = []
-    empty = []
+    found, empty, notes = _files(entries)
+    logs = _each_file_once(found, notes)
+    logs = _each_content_once(logs, notes)
+    if len(logs) > 1:
+        counted, said = runs_once([(log.name, log.path, log.named) for log in logs], wait=wait)
+        notes += said
+        logs = [
+            log if runs is None else replace(log, runs=runs)
+            for log, runs in zip(logs, counted, strict=True)
+            if runs is None or runs
+        ]
+    return Sources(logs, empty, notes)
+
+
+def _files(entries: Iterable[str | Path]) -> tuple[list[Source], list[SourceReport], list[str]]:
+    """Return the files that ``entries`` name, each path once, and the folders without any."""
+    found: dict[Path, Source] = {}
+    empty, notes = [], []
     for entry in entries:
         path = Path(entry)
         if not path.is_dir():
-            sources.append(Source(str(entry), path.absolute(), named=True))
+            known = found.get(path.absolute())
+            if known is not None and known.named:
+                notes.append(f"{entry} is named twice and counts once")
+            # A file that is also in a folder named before must be a log all the same.
+            found[path.absolute()] = Source(str(entry), path.absolute(), named=True)
             continue
         files = sorted(path.rglob("*.duckdb"))
         if not files:
@@ -67,99 +108,78 @@ def find_sources(given: str | Path | Iterable[str | Path], *, wait: float = 10.0
                 source=str(entry),
             )
             empty.append(SourceReport(str(entry), path.absolute(), problems=(problem,)))
-        sources += [Source(str(file), file.absolute(), named=False) for file in files]
-    found, links = _without_links(sources)
-    found, equal = _without_equal_files(found)
-    found, earlier = _without_earlier_copies(found, wait)
-    return Sources(found, empty, links + equal + earlier)
+        for file in files:
+            found.setdefault(file.absolute(), Source(str(file), file.absolute(), named=False))
+    return list(found.values()), empty, notes
 
 
-def _without_links(sources: Iterable[Source]) -> tuple[list[Source], list[str]]:
-    first: dict[object, Source] = {}
-    notes = []
-    for source in sources:
-        try:
-            status = source.path.stat()
-            key: object = (status.st_dev, status.st_ino)
-        except OSError:
-            key = source.path
-        other = first.setdefault(key, source)
-        if source.named and not other.named:
-            # A file that is also in a folder named before must be a log all the same.
-            first[key] = replace(other, named=True)
-        if source.path.absolute() != other.path.absolute():
-            notes.append(f"{source.name} is the same file as {other.name} and is counted once")
-    return list(first.values()), notes
+def _each_file_once(found: Iterable[Source], notes: list[str]) -> list[Source]:
+    """Return one of the names of each file: links lead to one that has a name of its own."""
+    groups: dict[Hashable, list[Source]] = {}
+    for source in found:
+        groups.setdefault(_file_of(source.path), []).append(source)
+    kept = []
+    for names in groups.values():
+        # The spool lies beside the name under which its writer knows the log.
+        best = min(names, key=lambda s: (not _has_more(s.path), s.path.is_symlink(), not s.named))
+        for other in names:
+            if other is not best and other.path.resolve() == best.path.resolve():
+                if other.path.is_symlink():
+                    notes.append(f"{other.name} was left out: it is a link to {best.name}")
+                else:  # both have one path, spelt in two ways
+                    notes.append(f"{other.name} and {best.name} are one file, which counts once")
+            elif other is not best:
+                notes.append(f"{other.name} was left out: it is a link to the file of {best.name}")
+        kept.append(replace(best, named=any(source.named for source in names)))
+    return kept
 
 
-def _without_equal_files(sources: Sequence[Source]) -> tuple[list[Source], list[str]]:
-    sizes = Counter(map(_size, sources))
-    first: dict[object, Source] = {}
-    notes = []
-    for source in sources:
-        size = _size(source)
-        # What else a log has stands in its spool and its write-ahead log, not in the file.
-        alone = not any(
-            source.path.with_name(source.path.name + more).exists() for more in (".spool", ".wal")
-        )
-        key = (size, _digest(source)) if size and sizes[size] > 1 and alone else source.path
-        other = first.setdefault(key, source)
-        if other is not source:
-            notes.append(f"{source.name} is a copy of {other.name} and was left out")
-    return list(first.values()), notes
-
-
-def _size(source: Source) -> int:
+def _file_of(path: Path) -> Hashable:
     try:
-        return source.path.stat().st_size
+        stat = path.stat()
     except OSError:
-        return 0
+        return path  # whoever reads it says what is wrong
+    # Some file systems give no number to a file.
+    return (stat.st_dev, stat.st_ino) if stat.st_ino else path.resolve()
 
 
-def _digest(source: Source) -> object:
+def _each_content_once(logs: Iterable[Source], notes: list[str]) -> list[Source]:
+    """Return the logs without those that are another one byte for byte."""
+    kept: dict[int, Source] = {}
+    heads: dict[Hashable, list[int]] = {}
+    sizes: dict[int, list[tuple[int, Source]]] = {}
+    for number, log in enumerate(logs):
+        kept[number] = log
+        if log.path.is_file() and not _has_more(log.path) and (size := log.path.stat().st_size):
+            sizes.setdefault(size, []).append((number, log))
+    for size, alike in sizes.items():
+        named_first = sorted(alike, key=lambda each: not each[1].named)
+        for number, log in named_first if len(alike) > 1 else ():
+            same_head = heads.setdefault((size, _head(log.path)), [])
+            original = next((n for n in same_head if _equal(kept[n].path, log.path)), None)
+            if original is None:
+                same_head.append(number)
+                continue
+            notes.append(f"{log.name} was left out: it is a copy of {kept[original].name}")
+            del kept[number]
+    return list(kept.values())
+
+
+def _has_more(path: Path) -> bool:
+    """Say whether rows of a log lie beside its file: in its spool or its write-ahead log."""
+    return bool(spool.list_entries(path)) or path.with_name(f"{path.name}.wal").exists()
+
+
+def _head(path: Path) -> bytes:
     try:
-        with source.path.open("rb") as file:
-            return hashlib.file_digest(file, "blake2b").digest()
+        with path.open("rb") as file:
+            return file.read(_HEAD_BYTES)
     except OSError:
-        return source.path
+        return b""
 
 
-def _without_earlier_copies(
-    sources: Sequence[Source], wait: float
-) -> tuple[list[Source], list[str]]:
-    if len(sources) < 2:
-        return list(sources), []
-    contents = {source.path: _contents(source, wait) for source in sources}
-    left: list[Source] = []
-    notes = []
-    largest_first = sorted(sources, key=lambda source: -contents[source.path][1])
-    for source in largest_first:
-        runs, _ = contents[source.path]
-        other = next((o for o in left if runs and runs <= contents[o.path][0]), None)
-        if other is None:
-            left.append(source)
-        else:
-            notes.append(
-                f"{source.name} has only runs that {other.name} has too, and no more rows: it was "
-                "left out"
-            )
-    return [source for source in sources if source in left], notes
-
-
-def _contents(source: Source, wait: float) -> tuple[frozenset[tuple[object, ...]], int]:
-    """Return what tells the runs of a log from any other, and the number of its rows.
-
-    No runs are returned for a log that cannot be read, and for one with a run of which it does not
-    say when or where it began.
-    """
+def _equal(one: Path, other: Path) -> bool:
     try:
-        with open_for_reading(source.path, wait=wait) as log:
-            query = "SELECT DISTINCT run_id, started_at, host, pid FROM raw.runs"
-            runs = fetch_exact(log.con, query)
-            counts = " + ".join(f"(SELECT count(*) FROM raw.{table})" for table in TABLES)  # noqa: S608 - constants
-            rows = int(log.con.execute(f"SELECT {counts}").fetchall()[0][0])
-    except (RlauditError, duckdb.Error):
-        return frozenset(), 0
-    if any(None in run[:2] for run in runs):
-        return frozenset(), rows
-    return frozenset(runs), rows
+        return filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -85,7 +86,10 @@ def compare(
     if normalised:
         curves, measure = normalise(curves, measure)
     first, second = _groups(source, curves, a, b)
-    found = compare_groups(first, second, measure, statistic=statistic)
+    for name, group in (first, second):
+        if not group:
+            raise UsageError(f"{name} has no run to compare", hint="; ".join(notes))
+    found = replace(compare_groups(first, second, measure, statistic=statistic), notes=tuple(notes))
     with destination(output) as stream:
         write_comparison(stream, found, fmt, caption=SCORES_SOURCE if normalised else "")
     sys.stdout.flush()

@@ -63,6 +63,7 @@ class Comparison:
         probability_interval: its 95% bootstrap interval; None as above.
         resamples: of the bootstrap.
         warnings: what a reader must know before believing it.
+        notes: what was left out when the runs were read.
 
     """
 
@@ -76,6 +77,7 @@ class Comparison:
     probability_interval: Interval | None
     resamples: int
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def compare_groups(

@@ -123,12 +123,12 @@ def _of_training_only(wish: Wish) -> str:
 def _sources(
     given: str | Path | Iterable[str | Path], notes: list[str], wait: float
 ) -> list[Source]:
-    found, empty, twice = find_sources(given, wait=wait)
-    notes += twice
-    if empty:
-        problem = empty[0].problems[0]
+    found = find_sources(given, wait=wait)
+    if found.empty:
+        problem = found.empty[0].problems[0]
         raise UsageError(problem.message, hint=problem.hint)
-    return found
+    notes += found.notes
+    return found.logs
 
 
 def _runs(source: Source, notes: list[str], wait: float) -> list[_Run]:
@@ -142,7 +142,8 @@ def _runs(source: Source, notes: list[str], wait: float) -> list[_Run]:
             raise
         notes.append(f"{source.name} is no rlaudit log and was left out")
         return []
-    return [_Run(source, row) for row in rows]
+    counted = source.runs
+    return [_Run(source, row) for row in rows if counted is None or row["run_id"] in counted]
 
 
 def _rows(con: DuckDBPyConnection, file: str, source: Source) -> list[dict[str, Any]]:

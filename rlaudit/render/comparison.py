@@ -2,10 +2,10 @@
 
 The JSON object has ``measure`` (what a final return is, in words), ``statistic`` (mean, iqm),
 ``difference`` (B minus A), ``difference_interval`` and ``probability_of_improvement_interval``
-(``[low, high]``, 95%, or null), ``probability_of_improvement``, ``resamples``, ``warnings``, and
-``a`` and ``b``, each with ``name``, ``seeds``, ``centre``, ``interval`` and ``runs``: ``run_id``,
-``seed``, ``final_return``, ``episodes`` (it is the mean of) and ``step`` (agent steps done). CSV
-has one line a run: its group, and the keys of ``runs``.
+(``[low, high]``, 95%, or null), ``probability_of_improvement``, ``resamples``, ``warnings``,
+``notes`` (what was left out), ``a`` and ``b``, each with ``name``, ``seeds``, ``centre``,
+``interval`` and ``runs``: ``run_id``, ``seed``, ``final_return``, ``episodes`` (it is the mean of)
+and ``step`` (agent steps done). CSV has one line a run: its group, and the keys of ``runs``.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ def _as_object(found: Comparison) -> dict[str, Any]:
         "probability_of_improvement_interval": found.probability_interval,
         "resamples": found.resamples,
         "warnings": found.warnings,
+        "notes": found.notes,
         "a": _group(found.a),
         "b": _group(found.b),
     }
