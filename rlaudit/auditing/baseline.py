@@ -151,7 +151,7 @@ def apply_baseline(
         if key in judged - found
     )
     notes = [*report.notes, *_unknown_checks(baseline, known_checks)]
-    if baseline.rows and not (baseline.rows.keys() & (judged | found)):
+    if baseline.rows and judged and not baseline.rows.keys() & judged:
         what = "id" if baseline.by == "run-id" else "environment and name"
         notes.append(
             f"the baseline {baseline.path} accepts nothing here: it knows runs by their {what}, "

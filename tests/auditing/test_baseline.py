@@ -203,6 +203,12 @@ def test_one_file_serves_several_logs(written, db, tmp_path):
     assert [finding.run_id for finding in report] == ["c"]
 
 
+def test_of_a_log_that_cannot_be_read_it_says_nothing(written, tmp_path):
+    path, _ = written(a=("Pong", "n", ONE))
+    report = audit(tmp_path / "nowhere.duckdb", path)
+    assert (len(report.problems), report.notes) == (1, ())
+
+
 def test_a_check_that_is_not_there_is_said_with_the_nearest_name(written, db):
     path, _ = written(a=("Pong", "n", ONE))
     path.write_text(path.read_text().replace(CHECK, "duplicate_episode"))

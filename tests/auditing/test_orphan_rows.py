@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 
 import pytest
@@ -9,6 +10,7 @@ from checking import CHECKS, result_of
 
 import rlaudit
 from rlaudit.auditing import run_checks
+from rlaudit.store import batches, open_for_writing, spool
 
 TABLES = ("episodes", "transitions", "updates", "samples", "events")
 
@@ -124,6 +126,24 @@ def test_only_an_added_evaluation_has_a_process_of_its_own(log, detail):
 def test_an_evaluation_of_an_unknown_run_is_an_orphan(log):
     log.add("episodes", run_id="r9", segment_id="e", episode_id=-1, phase="eval")
     assert {(run, table) for run, table, _ in found(log)} == {("r9", "episodes")}
+
+
+def test_rows_whose_run_and_process_are_in_the_spool_are_no_orphans(db):
+    with open_for_writing(db):
+        pass
+    ids = {"run_id": "r1", "segment_id": "aa"}
+    tables = {
+        "runs": [{"run_id": "r1"}],
+        "segments": [ids | {"resumed_from": None, "rows_offered": {}, "rows_written": {}}
+                     | {"rows_spooled": {}, "rows_dropped": {}}],
+        "updates": [ids | {"update_id": 1}],
+    }  # fmt: skip
+    name = spool.entry_name(dt.datetime(2026, 1, 1), "aa", 0)  # noqa: DTZ001 - as the log's times
+    arrow = {table: batches.from_dicts(table, rows) for table, rows in tables.items()}
+    spool.write_entry(db, name, arrow)
+    report = rlaudit.audit(db, select=["orphan_rows"])
+    assert report.clean
+    assert report.sources[0].results[0].judged == ("r1",)
 
 
 def test_an_audit_whose_other_checks_no_longer_apply_is_not_clean(log_file):
