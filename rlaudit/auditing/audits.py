@@ -117,7 +117,7 @@ def audit(
         return audit_log(
             source.name,
             checks,
-            runs=chosen,
+            runs=runs,
             limit=limit,
             wait=wait,
             look=look,

@@ -176,7 +176,9 @@ def test_a_run_must_be_in_one_of_the_logs(log, own):
     report = audit([first, second], own, run="bad-1")
     assert [finding.run_id for finding in report] == ["bad-1"]
     assert len(report.sources) == 1
-    assert report.notes == (f"{first} was left out: it has none of the runs asked for",)
+    left_out, taken_for_two = report.notes
+    assert left_out == f"{first} was left out: it has none of the runs asked for"
+    assert "do not say when they began" in taken_for_two
     with pytest.raises(UsageError, match="no run has the id 'bad-7'"):
         audit([first, second], own, run="bad-7")
 
