@@ -128,6 +128,7 @@ def check_duplicates(
     if not value:
         raise UsageError("--value is missing", hint="it names what must not repeat in a group")
     refuse_given(context, "--value", ["run"], why="a run is one of a log")
+    _refuse_input_as_output(source, output)
     from rlaudit.auditing import duplicates_in
     from rlaudit.render.groups import groups_as_parquet, write_groups
 
@@ -155,6 +156,17 @@ def check_duplicates(
             hint=f"all {found.rows:,} rows have a NULL there" if found.rows else "it has no rows",
         )
     raise typer.Exit(EXIT_CLEAN if found.clean else EXIT_FINDINGS)
+
+
+def _refuse_input_as_output(source: str, output: Path | None) -> None:
+    from rlaudit.tables import STDIN, matching
+
+    if output is not None and output.exists() and source != STDIN:
+        for path in matching(source):
+            if output.samefile(path):
+                raise UsageError(
+                    f"{output} is a file that is looked into", hint="name another for --output"
+                )
 
 
 def _file_of(output: Path | None) -> Path:

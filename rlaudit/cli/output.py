@@ -108,6 +108,11 @@ def refuse_unwritable(output: Path | None) -> Path | None:
     """
     if output is not None and not _is_special(output):
         with _failures_named(output):
+            if output.is_file() and _is_database(output):
+                raise UsageError(
+                    f"{output} is a DuckDB database, over which no result is written",
+                    hint="name another file",
+                )
             draft = _draft(output)
             draft.touch()
             draft.unlink()
@@ -238,6 +243,11 @@ def _replacing(output: Path) -> Iterator[Path]:
         if not special:
             with contextlib.suppress(OSError):
                 draft.unlink()
+
+
+def _is_database(output: Path) -> bool:
+    with output.open("rb") as file:
+        return file.read(12)[8:] == b"DUCK"
 
 
 def _is_special(output: Path) -> bool:

@@ -7,7 +7,7 @@
 - :mod:`opening`: one table to query, whatever it was made from.
 """
 
-from rlaudit.tables.data_files import Format
+from rlaudit.tables.data_files import STDIN, Format, matching
 from rlaudit.tables.opening import Column, Table, open_table, query_errors
 
-__all__ = ["Column", "Format", "Table", "open_table", "query_errors"]
+__all__ = ["STDIN", "Column", "Format", "Table", "matching", "open_table", "query_errors"]

@@ -120,7 +120,7 @@ def find_files(
             copy = _copied(sys.stdin.buffer, "standard input", input_format)
             yield [copies.enter_context(copy)], []
             return
-        paths, notes = _each_once(_matching(source))
+        paths, notes = _each_once(matching(source))
         yield [_data_file(path, input_format, copies) for path in paths], notes
 
 
@@ -148,7 +148,11 @@ def _copied(stream: BinaryIO, name: str, input_format: Format | None) -> Iterato
         yield DataFile(path, name, input_format)
 
 
-def _matching(source: str) -> list[str]:
+def matching(source: str) -> list[str]:
+    """Return the paths that ``source`` names: itself, if it exists, or what it matches.
+
+    Raises :class:`DatabaseError` if there is none, and for folders.
+    """
     if "\0" in source:
         raise DatabaseError("the name of the file has a NUL character", hint="check the path")
     if Path(source).is_dir():
@@ -177,7 +181,11 @@ def _each_once(paths: list[str]) -> tuple[list[str], list[str]]:
     first: dict[tuple[int, int], str] = {}
     notes = []
     for path in paths:
-        status = os.stat(path)  # noqa: PTH116 - a name as the user spelt it
+        try:
+            status = os.stat(path)  # noqa: PTH116 - a name as the user spelt it
+        except OSError as error:
+            hint = "it is a link to nothing" if Path(path).is_symlink() else "check its rights"
+            raise DatabaseError(f"cannot read {path}: {error.strerror}", hint=hint) from error
         key = (status.st_dev, status.st_ino)
         if key in first:
             notes.append(f"{path} is the same file as {first[key]} and is read once")

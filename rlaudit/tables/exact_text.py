@@ -20,16 +20,19 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-Kind = Literal["integer", "number", "time", "clock", "boolean"]
+Kind = Literal["integer", "number", "time", "clock", "boolean", "json"]
 
 KINDS: tuple[Kind, ...] = ("integer", "number", "time", "clock", "boolean")
-"""The narrowest first. ``integer`` is a number of 64 bits in its shortest form."""
+"""The narrowest first. ``integer`` is a number of 64 bits in its shortest form.
+
+The kind ``json`` is not found but stated: values of JSON of several kinds, the strings in quotes.
+"""
 
 _SPACE = " *"
 _NUMBER = rf"{_SPACE}[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d{{1,9}})?{_SPACE}"
 _NO_FIGURE = rf"{_SPACE}[+-]?(nan|inf|infinity){_SPACE}"
 _TIME = (
-    rf"{_SPACE}(\d{{4}}-\d{{2}}-\d{{2}})(?:[Tt ](\d{{2}}:\d{{2}}(?::\d{{2}})?)(\.\d+)?"
+    rf"{_SPACE}(\d{{4}}-\d{{2}}-\d{{2}})(?:[Tt ]((?:[01]\d|2[0-3]):\d{{2}}(?::\d{{2}})?)(\.\d+)?"
     rf" ?(?:([Zz]|UTC)|([+-])([01]\d|2[0-3]):?([0-5]\d)?)?)?{_SPACE}"
 )
 _TIME_PARTS = "['day', 'clock', 'fraction', 'utc', 'sign', 'hours', 'minutes']"
@@ -100,6 +103,7 @@ _IS = {
         f"AND TRY_CAST(regexp_extract({{0}}, '{_CLOCK}', 1) AS TIME) IS NOT NULL"
     ),
     "boolean": "lower({0}) IN ('true', 'false')",
+    "json": "true",
 }
 _KEY = {
     "integer": "CAST({0} AS BIGINT)",
@@ -107,6 +111,7 @@ _KEY = {
     "time": "exact_time({0})",
     "clock": "exact_clock({0})",
     "boolean": "lower({0})",
+    "json": f"CASE WHEN {_IS['number']} THEN exact_number({{0}}) ELSE {{0}} END",
 }
 
 

@@ -175,14 +175,12 @@ def _json_part(con: DuckDBPyConnection, table: str, width: int) -> _Part:
         query = f"SELECT DISTINCT kind{i} FROM {table} WHERE kind{i} IS NOT NULL"  # noqa: S608 - constants
         kinds = [row[0] for row in con.execute(query).fetchall()]
         if len(kinds) > 1:
-            columns.append(
-                f"CASE kind{i} WHEN 'string' THEN CAST(to_json(c{i}) AS VARCHAR) "
-                f"WHEN 'number' THEN if({is_of('number', f'c{i}')}, exact_number(c{i}), c{i}) "
-                f"ELSE c{i} END AS c{i}"
-            )
+            quoted = f"CAST(to_json(c{i}) AS VARCHAR)"
+            columns.append(f"if(kind{i} = 'string', {quoted}, c{i}) AS c{i}")
+            types.append(("json",))
         else:
             columns.append(f"c{i}")
-        types.append(_JSON_KINDS.get(kinds[0], ()) if len(kinds) == 1 else ())
+            types.append(_JSON_KINDS.get(kinds[0], ("json",)) if kinds else KINDS)
     return _Part(f"(SELECT {', '.join(columns)} FROM {table})", (), tuple(types))  # noqa: S608 - constants
 
 
@@ -210,6 +208,8 @@ def _joined(
     notes: Sequence[str],
 ) -> Table:
     """Return ``parts`` as one table, with what makes values of each column equal."""
+    for name_, found in zip(names, zip(*(part.types for part in parts), strict=True), strict=True):
+        _refuse_no_common_text(name_, found)
     # Of each column the one type that all parts state, or the kinds that its texts may be of:
     # where the types differ, the values meet as texts of any kind.
     types = [{part.types[i] for part in parts} for i in range(len(names))]
@@ -232,6 +232,16 @@ def _joined(
         for i, (wanted, found) in enumerate(zip(names, type_of, strict=True))
     ]
     return Table(con, name, sql, parameters, tuple(columns), tuple(notes))
+
+
+def _refuse_no_common_text(name: str, types: Sequence[str | tuple[Kind, ...]]) -> None:
+    """Raise :class:`UsageError` if values of ``types`` have no texts that could be compared."""
+    if len(set(types)) > 1 and ("BLOB" in types or ("json",) in types):
+        what = "bytes" if "BLOB" in types else "JSON of several kinds"
+        raise UsageError(
+            f"column {name!r} holds {what} in one file and something else in another",
+            hint="look into the files one by one",
+        )
 
 
 def _as_text(type_: str | tuple[Kind, ...], column: str) -> str:

@@ -294,3 +294,26 @@ def test_found_values_and_checks_as_files_of_rows(capsys, tmp_path, clean_log, n
     assert duckdb.sql(
         f"SELECT DISTINCT status FROM '{target}' WHERE status != 'not_applicable'"
     ).fetchall() == [("pass",)]
+
+
+@pytest.mark.parametrize("how", ["itself", "a link", "by a pattern"])
+def test_a_result_is_not_written_over_what_is_looked_into(capsys, tmp_path, how):
+    source = tmp_path / "t.csv"
+    source.write_text("x\n1\n1\n")
+    target = source
+    if how == "a link":
+        target = tmp_path / "other.csv"
+        target.symlink_to(source)
+    asked = tmp_path / "*.csv" if how == "by a pattern" else source
+    code, out, err = run(capsys, asked, "--value", "x", "-o", target)
+    assert (code, out) == (2, "")
+    assert "is a file that is looked into" in err
+    assert source.read_text() == "x\n1\n1\n"
+
+
+def test_a_result_is_not_written_over_a_database(capsys, clean_log):
+    before = clean_log.read_bytes()
+    code, _, err = run(capsys, clean_log, "--format", "csv", "-o", clean_log)
+    assert code == 2
+    assert "over which no result is written" in err
+    assert clean_log.read_bytes() == before

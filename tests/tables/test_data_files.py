@@ -193,3 +193,25 @@ def test_a_named_pipe_is_read_once(tmp_path):
 def test_a_device_is_refused():
     with pytest.raises(DatabaseError, match="/dev/zero is a device"):
         duplicates_in("/dev/zero", ["run"], ["value"], input_format="csv")
+
+
+def test_a_link_to_nothing_is_named(tmp_path):
+    write(tmp_path / "a.csv", CLEAN)
+    (tmp_path / "b.csv").symlink_to(tmp_path / "gone.csv")
+    with pytest.raises(DatabaseError, match=r"cannot read .*b\.csv: No such file") as caught:
+        repeated(f"{tmp_path}/*.csv")
+    assert caught.value.hint == "it is a link to nothing"
+
+
+def test_bytes_and_the_text_of_their_escapes_are_not_compared(tmp_path):
+    pq.write_table(pa.table({"run": ["a"], "value": [b"\xff"]}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"run": ["a"], "value": ["\\xFF"]}), tmp_path / "b.parquet")
+    with pytest.raises(UsageError, match="'value' holds bytes in one file"):
+        repeated(f"{tmp_path}/*.parquet")
+
+
+def test_json_of_several_kinds_is_not_compared_with_other_formats(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"run": "a", "value": 1}\n{"run": "a", "value": "1"}\n')
+    write(tmp_path / "b.csv", CLEAN)
+    with pytest.raises(UsageError, match="'value' holds JSON of several kinds in one file"):
+        repeated(f"{tmp_path}/*")

@@ -36,6 +36,16 @@ def test_a_number_and_a_string_of_its_digits_are_two_values(look):
     assert look('{"run": 1, "step": true}\n{"run": 1, "step": 1}\n{"run": 1, "step": "true"}').clean
 
 
+def test_a_number_beside_strings_is_shown_as_it_is_written(look):
+    found = look('{"run": 1, "step": 1.50}\n{"run": 1, "step": 1.5}\n{"run": 1, "step": "1.5"}\n')
+    assert [(e.value, e.count) for e in found.examples] == [(("1.5",), 2)]
+    found = look('{"run": 1, "step": 1.50}\n{"run": 1, "step": 1.50}\n{"run": 1, "step": "a"}\n')
+    assert found.examples[0].value == ("1.50",)
+    assert look(
+        '{"run": 1, "step": 1e9999999999999999999}\n{"run": 1, "step": 1}\n{"run": 1, "step": "a"}'
+    ).clean
+
+
 def test_nested_values_are_equal_whatever_the_order_of_their_keys(look):
     text = (
         '{"run": 1, "step": {"a": [1, 2], "b": null}}\n{"run": 1, "step": {"b": null, "a": [1,2]}}'
