@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 JsonKind = Literal["string", "number", "boolean", "other"]
 
-_ROWS_AT_ONCE = 100_000
+_ROWS_AT_ONCE = 20_000
 # Keys that are remembered for a message, of a file with any number of them.
 _MOST_KEYS = 1000
 _SPACE = re.compile(r"\s*")
@@ -64,29 +64,42 @@ def load_json(con: DuckDBPyConnection, files: Sequence[DataFile], names: Sequenc
 
 
 def _load(con: DuckDBPyConnection, file: DataFile, names: Sequence[str]) -> None:
-    import pyarrow as pa  # noqa: PLC0415 - slow to import, and no other command needs it
-
-    objects = iter(_objects(file))
-    seen: set[str] = set()
+    objects = _objects(file)
+    missing = set(names)
     keys: dict[str, None] = {}
     rows = 0
-    while chunk := list(itertools.islice(objects, _ROWS_AT_ONCE)):
-        rows += len(chunk)
-        columns = {}
-        for i, name in enumerate(names):
-            cells = [_cell(row.get(name)) for row in chunk]
-            columns[f"c{i}"] = pa.array([text for text, _ in cells], pa.string())
-            columns[f"kind{i}"] = pa.array([kind for _, kind in cells], pa.string())
-        for row in chunk:
-            seen.update(name for name in names if name in row)
-            if len(keys) < _MOST_KEYS:
-                keys.update(dict.fromkeys(row))
-        con.register("json_chunk", pa.table(columns))
-        con.execute("INSERT INTO json_rows FROM json_chunk")
-        con.unregister("json_chunk")
+    # An object is taken apart at once: to keep many costs Python more than to read them.
+    while cells := [
+        _cells_of(row, names, missing, keys) for row in itertools.islice(objects, _ROWS_AT_ONCE)
+    ]:
+        rows += len(cells)
+        _insert(con, cells, len(names))
     for name in names:
-        if rows and name not in seen:
+        if rows and name in missing:
             raise no_column(file.name, name, list(keys))
+
+
+def _cells_of(
+    row: dict[str, Any], names: Sequence[str], missing: set[str], keys: dict[str, None]
+) -> tuple[str | None, ...]:
+    """Return the text and the kind of each of ``names``; note which were ``missing`` so far."""
+    if missing:
+        missing.difference_update(row)
+        if len(keys) < _MOST_KEYS:
+            keys.update(dict.fromkeys(row))
+    if len(names) == 1:
+        return _cell(row.get(names[0]))
+    return tuple(part for name in names for part in _cell(row.get(name)))
+
+
+def _insert(con: DuckDBPyConnection, cells: Sequence[tuple[str | None, ...]], width: int) -> None:
+    import pyarrow as pa  # noqa: PLC0415 - slow to import, and no other command needs it
+
+    names = [name for i in range(width) for name in (f"c{i}", f"kind{i}")]
+    columns = [pa.array(column, pa.string()) for column in zip(*cells, strict=True)]
+    con.register("json_chunk", pa.table(columns, names=names))
+    con.execute("INSERT INTO json_rows FROM json_chunk")
+    con.unregister("json_chunk")
 
 
 def _cell(value: Any) -> tuple[str | None, JsonKind | None]:
