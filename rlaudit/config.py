@@ -20,9 +20,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from rlaudit.errors import ConfigError, did_you_mean
+from rlaudit.stated_config import load_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 Network = Literal["mnih2013", "nature", "data-efficient", "mlp"]
 Noise = Literal["off", "factorised", "independent"]
@@ -334,60 +335,3 @@ def config_hash(config_json: str) -> str:
     settings.pop("seed", None)
     canonical = json.dumps(settings, sort_keys=True)
     return hashlib.blake2b(canonical.encode(), digest_size=8).hexdigest()
-
-
-class StatedConfig(NamedTuple):
-    """What the config of a run states: ``settings``, or None where it is no JSON object.
-
-    ``problem`` ends the sentence "its config ..." if something is wrong; "" otherwise, and where
-    there is no config. Of a key that comes twice the first value counts, as in DuckDB.
-    """
-
-    settings: dict[str, Any] | None
-    problem: str = ""
-
-
-def read_config(text: str | None) -> StatedConfig:
-    """Return what the config ``text`` of a run states, whatever text it is."""
-    if text is None:
-        return StatedConfig(None)
-    repeated: list[str] = []
-
-    def first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in found:
-                repeated.append(key)
-            found.setdefault(key, value)
-        return found
-
-    try:
-        settings = load_json(text, first_of_each)
-    except ValueError as error:
-        return StatedConfig(None, str(error))
-    if not isinstance(settings, dict):
-        return StatedConfig(None, "is no JSON object")
-    return StatedConfig(settings, f"states {repeated[0]!r} twice" if repeated else "")
-
-
-def load_json(
-    text: str | bytes, of_pairs: Callable[[list[tuple[str, Any]]], dict[str, Any]] = dict
-) -> Any:
-    """Return the value of a JSON text; :class:`ValueError` for any text that Python cannot read.
-
-    The error ends the sentence "it ...". An integer of so many digits that Python does not read
-    it stays text, and costs nothing else in the JSON.
-    """
-    try:
-        return json.loads(text, parse_int=_integer, object_pairs_hook=of_pairs)
-    except RecursionError:
-        raise ValueError("is nested too deeply to be read") from None
-    except ValueError as error:
-        raise ValueError(f"is not JSON: {error}") from error
-
-
-def _integer(digits: str) -> int | str:
-    try:
-        return int(digits)
-    except ValueError:
-        return digits

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from rlaudit.cli import main
-from rlaudit.config import load_json, read_config
+from rlaudit.stated_config import load_json, read_config
 
 DEEP = "[" * 100_000 + "]" * 100_000
 LONG = "9" * 6_000
@@ -16,23 +16,30 @@ LONG = "9" * 6_000
 @pytest.mark.parametrize(
     ("text", "settings", "problem"),
     [
-        (None, None, ""),
+        (None, {}, "the config is NULL"),
         ('{"alpha": 0.5}', {"alpha": 0.5}, ""),
         (f'{{"alpha": {LONG}, "n": 3}}', {"alpha": LONG, "n": 3}, ""),
-        ('{"alpha": 0.5, "alpha": 0.6}', {"alpha": 0.5}, "states 'alpha' twice"),
+        ('{"alpha": 0.5, "alpha": 0.6}', {"alpha": 0.5}, ""),
         ('{"alpha": 1e999}', {"alpha": float("inf")}, ""),
         ('{"alpha": "\\ud800"}', {"alpha": "\ud800"}, ""),
-        (DEEP, None, "is nested too deeply to be read"),
-        (f'{{"alpha": {DEEP}}}', None, "is nested too deeply to be read"),
-        ("[1]", None, "is no JSON object"),
-        ("null", None, "is no JSON object"),
-        (LONG, None, "is no JSON object"),
-        ("", None, "is not JSON: Expecting value: line 1 column 1 (char 0)"),
+        (DEEP, {}, "the config is nested too deeply to be read"),
+        (f'{{"alpha": {DEEP}}}', {}, "the config is nested too deeply to be read"),
+        ("[1]", {}, "the config is a list and not a JSON object"),
+        ("null", {}, "the config is null and not a JSON object"),
+        (LONG, {}, "the config is a text and not a JSON object"),
+        ("", {}, "the config is not JSON: Expecting value: line 1 column 1 (char 0)"),
     ],
     ids=lambda value: str(value)[:20],
 )
 def test_a_config_is_read_or_said_to_be_unreadable(text, settings, problem):
-    assert read_config(text) == (settings, problem)
+    stated = read_config(text)
+    assert stated.settings == settings
+    assert stated.problem == (f"{problem}, so no setting is known" if problem else "")
+
+
+def test_of_a_repeated_key_the_first_value_counts_and_all_are_known():
+    stated = read_config('{"alpha": 0.5, "alpha": 0.6, "n": 3}')
+    assert (stated.settings, stated.repeated) == ({"alpha": 0.5, "n": 3}, {"alpha": [0.5, 0.6]})
 
 
 def test_any_json_is_a_value_or_a_value_error():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,6 @@ from rlaudit.auditing.checks import run_checks
 from rlaudit.auditing.choosing import asked_for, choose_runs
 from rlaudit.auditing.coverage import floor_of, partly_judged, shortfalls
 from rlaudit.auditing.departures import departures_of
-from rlaudit.auditing.failures import first_line
 from rlaudit.auditing.history import read_history, record_audit
 from rlaudit.auditing.looks import at_look
 from rlaudit.auditing.results import AuditReport, SourceReport
@@ -26,7 +24,7 @@ from rlaudit.auditing.sourcing import find_sources
 from rlaudit.auditing.stated import setting_notes
 from rlaudit.errors import NotALogError, Problem, RlauditError, UsageError
 from rlaudit.sqlfiles import read_checks, sql_root
-from rlaudit.store import open_for_reading, refuse_unwritable
+from rlaudit.store import first_line, open_for_reading, refuse_unwritable, spilling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -294,10 +292,7 @@ def _bounded(
     con: DuckDBPyConnection, memory_limit: str | None, threads: int | None
 ) -> Iterator[None]:
     """Let ``con`` spill to a folder of its own, and use no more than it may."""
-    # DuckDB's own choice for a database in memory is a folder where the command was called, which
-    # may be read-only.
-    with tempfile.TemporaryDirectory(prefix="rlaudit-", ignore_cleanup_errors=True) as folder:
-        con.execute("SET temp_directory = ?", [folder])
+    with spilling(con):
         for setting, value in (("memory_limit", memory_limit), ("threads", threads)):
             if value is None:
                 continue

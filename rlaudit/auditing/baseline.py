@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from rlaudit.auditing.results import Accepted, AuditReport, CheckResult, SourceReport
-from rlaudit.config import load_json
 from rlaudit.errors import UsageError, did_you_mean
+from rlaudit.stated_config import load_json
 from rlaudit.version import __version__
 
 if TYPE_CHECKING:

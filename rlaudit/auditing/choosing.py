@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from rlaudit.auditing.failures import first_line
 from rlaudit.auditing.scope import known_runs, refuse_unknown
 from rlaudit.errors import DatabaseError, Problem, RlauditError, UsageError
-from rlaudit.store import open_for_reading
+from rlaudit.store import first_line, open_for_reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

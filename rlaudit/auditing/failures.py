@@ -53,11 +53,6 @@ def damage(con: DuckDBPyConnection, error: duckdb.Error) -> RlauditError | None:
     return None
 
 
-def first_line(error: Exception) -> str:
-    """Return the first line of DuckDB's message, which says what is wrong."""
-    return str(error).strip().splitlines()[0]
-
-
 @contextlib.contextmanager
 def interruptible(con: DuckDBPyConnection) -> Iterator[None]:
     """Let Ctrl-C during a query on ``con`` end it at once, as a KeyboardInterrupt.

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import duckdb
 
-from rlaudit.auditing.failures import first_line
 from rlaudit.errors import QueryError, UsageError, did_you_mean
 from rlaudit.sqlfiles import parameters_read
-from rlaudit.store import Exact
+from rlaudit.store import Exact, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -7,8 +7,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rlaudit.auditing.settings import Config, read_configs
+from rlaudit.auditing.settings import read_configs
 from rlaudit.errors import UsageError, did_you_mean
+from rlaudit.sqlfiles import quoted_name
+from rlaudit.stated_config import StatedConfig
 from rlaudit.store import TABLES
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class Scope:
         self._runs = runs
         self._values: dict[str, dict[str, dict[str | None, int]]] = {}
         self._wanted = _columns_wanted(checks)
-        self._configs: dict[str | None, Config] | None = None
+        self._configs: dict[str | None, StatedConfig] | None = None
         refuse_unknown_runs(con, runs)
 
     def rows(self, check: QueryFile, table: str, runs: Collection[str | None]) -> int:
@@ -111,7 +113,7 @@ class Scope:
     def _setting_missing(self, requirement: Requirement, run: str | None) -> str:
         if self._configs is None:
             self._configs = read_configs(self._con)
-        value = self._configs.get(run, Config()).settings.get(requirement.term)
+        value = self._configs.get(run, StatedConfig()).settings.get(requirement.term)
         if value is None:
             return f"config.{requirement.term} is not stated"
         text = value if isinstance(value, str) else json.dumps(value)
@@ -216,7 +218,7 @@ def refuse_unknown(runs: Iterable[str], known: Collection[str]) -> None:
 
 
 def _quoted(table: str) -> str:
-    return ".".join(f'"{part}"' for part in table.split("."))
+    return ".".join(map(quoted_name, table.split(".")))
 
 
 def _columns_wanted(checks: Iterable[QueryFile]) -> dict[str, set[str]]:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from rlaudit.auditing.results import CheckResult
-    from rlaudit.auditing.settings import Config
     from rlaudit.config import Setting
+    from rlaudit.stated_config import StatedConfig
 
 # What other libraries call a setting, where the name can mean nothing else; in lower case and
 # without separators.
@@ -124,7 +124,7 @@ def _turned_off(
     )
 
 
-def _remarks(config: Config, known: frozenset[str]) -> Iterator[tuple[str, str]]:
+def _remarks(config: StatedConfig, known: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Give each known setting ("" for all of them) with what is unclear about it."""
     if config.problem:
         yield "", config.problem

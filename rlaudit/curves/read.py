@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import duckdb
 import numpy as np
 
-from rlaudit.auditing.failures import first_line
 from rlaudit.auditing.scope import refuse_unknown
 from rlaudit.auditing.settings import settings_of
 from rlaudit.auditing.sourcing import find_sources
 from rlaudit.curves.model import Curve, Measure
 from rlaudit.errors import NotALogError, QueryError, UsageError
 from rlaudit.sqlfiles import read_sql
-from rlaudit.store import open_for_reading
+from rlaudit.store import first_line, open_for_reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

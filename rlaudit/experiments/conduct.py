@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from typing import TYPE_CHECKING
 
-from rlaudit.config import build, config_hash, read_config
+from rlaudit.config import build, config_hash
 from rlaudit.envs import resolve_env
 from rlaudit.errors import EXIT_FAILED, ConfigError, RlauditError, UsageError
 from rlaudit.experiments.plan import Planned, State
+from rlaudit.stated_config import read_config
 from rlaudit.store import list_runs, open_for_reading
 from rlaudit.train import resume_training, run_training
 from rlaudit.train.checkpoint import default_folder, run_folder
@@ -90,8 +91,8 @@ def is_finished(planned: Planned) -> bool:
 
 def _config_hash(config: str | None) -> str | None:
     """Hash a log's settings as this version knows them; one that did not exist has its default."""
-    settings = read_config(config).settings
-    if settings is None or "preset" not in settings:
+    settings = dict(read_config(config).settings)
+    if "preset" not in settings:
         return None
     try:
         return config_hash(build(settings.pop("preset"), settings).to_json())

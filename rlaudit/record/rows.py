@@ -6,9 +6,9 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from rlaudit.config import load_json
 from rlaudit.errors import UsageError
 from rlaudit.records import EpisodeRow, EventRow, TransitionRow, UpdateRow
+from rlaudit.stated_config import load_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

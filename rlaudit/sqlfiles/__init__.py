@@ -20,6 +20,7 @@ from rlaudit.sqlfiles.parse import parse_check, parse_report, parse_shared
 from rlaudit.sqlfiles.statement import verify_statement
 from rlaudit.sqlfiles.text import (
     parameters_read,
+    quoted_name,
     statement_of,
     tables_named,
     without_comments,
@@ -42,6 +43,7 @@ __all__ = [
     "parse_check",
     "parse_report",
     "parse_shared",
+    "quoted_name",
     "read_checks",
     "read_reports",
     "read_sql",

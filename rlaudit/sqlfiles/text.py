@@ -19,6 +19,11 @@ def without_comments(sql: str) -> str:
     return _COMMENT_OR_QUOTED.sub(blank, sql)
 
 
+def quoted_name(name: str) -> str:
+    """Return ``name`` as an SQL identifier, whatever characters it has."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def first_line(sql: str) -> int:
     """Return the line on which the first statement begins; 1 if there is none."""
     return _line_of_code(sql, 0)

@@ -12,9 +12,10 @@ from rlaudit.store.connect import (
     attach_for_reading,
     open_for_writing,
     refuse_unwritable,
+    spilling,
 )
 from rlaudit.store.exact import Exact, fetch_exact, unique_names
-from rlaudit.store.failures import error_of
+from rlaudit.store.failures import error_of, first_line
 from rlaudit.store.log import Log, open_for_reading
 from rlaudit.store.runs import (
     RunState,
@@ -39,6 +40,7 @@ __all__ = [
     "current_name",
     "error_of",
     "fetch_exact",
+    "first_line",
     "list_runs",
     "open_for_reading",
     "open_for_writing",
@@ -46,6 +48,7 @@ __all__ = [
     "refuse_if_running",
     "refuse_unwritable",
     "run_state",
+    "spilling",
     "table_columns",
     "unique_names",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +123,18 @@ def _named(path: str | Path) -> Path:
             f"the name of {path} is not UTF-8, so DuckDB cannot open it", hint="rename the file"
         ) from error
     return path
+
+
+@contextlib.contextmanager
+def spilling(con: DuckDBPyConnection) -> Iterator[None]:
+    """Let ``con`` put what does not fit into memory into a folder of its own.
+
+    DuckDB's own choice for a database in memory is a folder where the command was called, which
+    may be read-only.
+    """
+    with tempfile.TemporaryDirectory(prefix="rlaudit-", ignore_cleanup_errors=True) as folder:
+        con.execute("SET temp_directory = ?", [folder])
+        yield
 
 
 def _connect(path: Path) -> DuckDBPyConnection:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import duckdb
 
+from rlaudit.sqlfiles import quoted_name
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -339,8 +341,6 @@ def _children(type_: DuckDBPyType) -> list[tuple[str, Any]]:
 
 
 def _fields(names: Sequence[str], types: Sequence[str]) -> str:
-    return ", ".join(f"{_quote(name)} {type_}" for name, type_ in zip(names, types, strict=True))
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    return ", ".join(
+        f"{quoted_name(name)} {type_}" for name, type_ in zip(names, types, strict=True)
+    )

@@ -81,6 +81,11 @@ def locked_error(path: Path, error: duckdb.Error, waited: float) -> DatabaseLock
     )
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of DuckDB's message, which says what is wrong."""
+    return str(error).strip().splitlines()[0]
+
+
 def error_of(path: Path, error: Exception, *, writing: bool) -> RlauditError:
     """Translate a failure with ``path`` that is no lock; our own errors pass unchanged."""
     if isinstance(error, RlauditError):
@@ -88,7 +93,7 @@ def error_of(path: Path, error: Exception, *, writing: bool) -> RlauditError:
     if isinstance(error, OSError):
         return _os_error(path, error, writing=writing)
     message = str(error)
-    line = message.strip().splitlines()[0]
+    line = first_line(error)
     versions = _VERSIONS.search(message)
     result: DatabaseError
     if versions:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from rlaudit.errors import DatabaseError, NotALogError, SchemaVersionError
-from rlaudit.sqlfiles import read_sql
+from rlaudit.sqlfiles import quoted_name, read_sql
 from rlaudit.store import schema, spool
 from rlaudit.store.connect import Patience, attach_for_reading
 from rlaudit.version import __version__
@@ -171,12 +171,8 @@ def _pass_through(con: DuckDBPyConnection, ours: frozenset[tuple[str, str]]) -> 
     for owner, name in schema.tables_and_views(con, "log"):
         if (owner.lower(), name.lower()) in ours:
             continue
-        quoted = f"{_quote(owner)}.{_quote(name)}"
-        con.execute(f"CREATE SCHEMA IF NOT EXISTS {_quote(owner)}")
+        quoted = f"{quoted_name(owner)}.{quoted_name(name)}"
+        con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted_name(owner)}")
         # A view that no longer binds in its own file cannot be read there either.
         with contextlib.suppress(duckdb.Error):
             con.execute(f"CREATE VIEW {quoted} AS FROM log.{quoted}")
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

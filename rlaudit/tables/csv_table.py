@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from rlaudit.errors import DatabaseError
+from rlaudit.store import first_line
 from rlaudit.tables.names import find_column, no_column, positions_of, refuse_twice
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _load(con: DuckDBPyConnection, file: DataFile, layout: _Layout) -> None:
                 continue
             _refuse_malformed(file, layout)
             raise DatabaseError(
-                f"cannot read {file.name}: {str(error).splitlines()[0]}", hint="check the file"
+                f"cannot read {file.name}: {first_line(error)}", hint="check the file"
             ) from error
         return
 
@@ -157,11 +158,10 @@ def _insert(con: DuckDBPyConnection, file: DataFile, layout: _Layout, block: int
 @contextlib.contextmanager
 def _in_one_piece(con: DuckDBPyConnection) -> Iterator[None]:
     con.begin()
-    try:
+    with contextlib.ExitStack() as undone:
+        undone.callback(con.rollback)
         yield
-    except BaseException:
-        con.rollback()
-        raise
+        undone.pop_all()
     con.commit()
 
 

@@ -6,9 +6,12 @@ every text of their column is of one kind, whose spellings can be told apart wit
 - ``number``: 1, 1.0, +1 and 1e0 are one number, compared by their decimal digits, however many. A
   text with a leading zero (007) is none, because its zeros would be lost. NaN equals NaN.
 - ``time``: dates and times of day in ISO 8601 form, with as many decimals of a second as there
-  are. With an offset they are instants: 12:00Z and 13:00+01:00 are one.
+  are. With an offset they are instants: 2026-01-01T12:00Z and 2026-01-01T13:00+01:00 are one.
 - ``clock``: 12:00:00 and 12:00:00.0.
 - ``boolean``: true, True and TRUE.
+
+Of JSON each value states whether it is a string or a number. Where a column has both it is of the
+kind ``json``: the strings stand in quotes, and what is not is compared as a number if it is one.
 
 A column with a text of no kind, or with texts of two kinds, is compared text by text.
 """
@@ -23,9 +26,9 @@ if TYPE_CHECKING:
 Kind = Literal["integer", "number", "time", "clock", "boolean", "json"]
 
 KINDS: tuple[Kind, ...] = ("integer", "number", "time", "clock", "boolean")
-"""The narrowest first. ``integer`` is a number of 64 bits in its shortest form.
+"""The kinds that texts are looked at for, the narrowest first.
 
-The kind ``json`` is not found but stated: values of JSON of several kinds, the strings in quotes.
+``integer`` is a number of 64 bits in its shortest form.
 """
 
 _SPACE = " *"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from rlaudit.errors import DatabaseError, QueryError, UsageError, did_you_mean
-from rlaudit.store import open_for_reading
+from rlaudit.sqlfiles import quoted_name
+from rlaudit.store import first_line, open_for_reading, spilling
 from rlaudit.tables.csv_table import load_csv
 from rlaudit.tables.data_files import find_files
 from rlaudit.tables.exact_text import KINDS, define_macros, is_of, key_of
@@ -130,19 +130,10 @@ def open_table(
             yield _joined(log.con, name, columns, [part], notes)
 
 
-def quote(name: str) -> str:
-    """Return ``name`` as an SQL identifier, whatever characters it has."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 @contextlib.contextmanager
 def _engine() -> Iterator[DuckDBPyConnection]:
     """Give a DuckDB in memory that may spill to a folder of its own."""
-    with (
-        tempfile.TemporaryDirectory(prefix="rlaudit-", ignore_cleanup_errors=True) as folder,
-        contextlib.closing(duckdb.connect()) as con,
-    ):
-        con.execute("SET temp_directory = ?", [folder])
+    with contextlib.closing(duckdb.connect()) as con, spilling(con):
         con.execute("SET TimeZone = 'UTC'")
         define_macros(con)
         yield con
@@ -160,7 +151,7 @@ def _parts(con: DuckDBPyConnection, files: Sequence[DataFile], names: Sequence[s
         if file.format == "parquet":
             alike.setdefault(tuple(parquet_columns(con, file, names)), []).append(file)
     for found, group in alike.items():
-        columns = ", ".join(f"{quote(name)} AS c{i}" for i, (name, _) in enumerate(found))
+        columns = ", ".join(f"{quoted_name(name)} AS c{i}" for i, (name, _) in enumerate(found))
         sql = f"(SELECT {columns} FROM {PARQUET_READER})"  # noqa: S608 - quoted names
         types = tuple(type_ for _, type_ in found)
         parts.append(_Part(sql, (parquet_parameter(group),), types))
@@ -188,14 +179,14 @@ def _table_of(
     con: DuckDBPyConnection, source: str, table: str | None, names: Sequence[str]
 ) -> tuple[str, _Part]:
     schema, name = _choose(con, source, table)
-    sql = f"{quote(schema)}.{quote(name)}"
+    sql = f"{quoted_name(schema)}.{quoted_name(name)}"
     try:
         described = con.execute(f"DESCRIBE FROM {sql}").fetchall()
     except duckdb.Error as error:
-        raise DatabaseError(f"cannot read {name}: {str(error).splitlines()[0]}") from error
+        raise DatabaseError(f"cannot read {name}: {first_line(error)}") from error
     columns = [row[0] for row in described]
     positions = positions_of(name, columns, names)
-    selected = ", ".join(f"{quote(columns[p])} AS c{i}" for i, p in enumerate(positions))
+    selected = ", ".join(f"{quoted_name(columns[p])} AS c{i}" for i, p in enumerate(positions))
     types = tuple(described[position][1] for position in positions)
     return name, _Part(f"(SELECT {selected} FROM {sql})", (), types)  # noqa: S608 - quoted names
 
@@ -339,5 +330,5 @@ def query_errors(name: str) -> Iterator[None]:
         raise
     except duckdb.Error as error:
         raise QueryError(
-            f"cannot query {name}: {str(error).strip().splitlines()[0]}", hint="check the file"
+            f"cannot query {name}: {first_line(error)}", hint="check the file"
         ) from error

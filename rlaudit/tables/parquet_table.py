@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from rlaudit.errors import DatabaseError
+from rlaudit.store import first_line
 from rlaudit.tables.names import positions_of
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def parquet_columns(
         described = con.execute(f"DESCRIBE FROM {PARQUET_READER}", path).fetchall()
     except duckdb.Error as error:
         raise DatabaseError(
-            f"cannot read {file.name}: {str(error).splitlines()[0]}", hint="check the file"
+            f"cannot read {file.name}: {first_line(error)}", hint="check the file"
         ) from error
     columns = _top_level(nodes)
     found = [described[position] for position in positions_of(file.name, columns, names)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from rlaudit.config import build, config_hash, read_config
+from rlaudit.config import build, config_hash
 from rlaudit.errors import CheckpointError, UsageError, did_you_mean
+from rlaudit.stated_config import read_config
 from rlaudit.store import open_for_reading, refuse_if_running
 from rlaudit.train.checkpoint import Plan, default_folder, load, newest
 from rlaudit.train.run import conduct
@@ -89,7 +90,7 @@ def _refuse_unfit(run_id: str, db: Path, origin: Origin) -> None:
         ).fetchall()
     config, seed = runs[0]
     mine = json.loads(origin.config)
-    stated = read_config(config).settings is not None
+    stated = not read_config(config).problem
     if not stated or config_hash(config) != config_hash(origin.config) or seed != mine["seed"]:
         raise CheckpointError(f"the checkpoint has other settings than run {run_id!r} in {db}")
     if origin.segment_id not in {segment_id for segment_id, _ in segments}:

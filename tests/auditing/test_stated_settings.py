@@ -11,11 +11,11 @@ from checking import CHECKS
 import rlaudit
 from rlaudit.auditing import audit_log, run_checks
 from rlaudit.auditing.results import AuditReport
-from rlaudit.auditing.settings import config_of
 from rlaudit.auditing.stated import nearest, setting_notes
 from rlaudit.config import vocabulary
 from rlaudit.presets import PRESETS, resolve
 from rlaudit.render.audit import write_audit
+from rlaudit.stated_config import read_config
 from rlaudit.store import open_for_writing
 
 KNOWN = frozenset(vocabulary()) | {"preset"}
@@ -170,7 +170,7 @@ def test_of_a_key_that_stands_there_twice_the_first_counts_as_in_sql(tiny_log):
     sentence = "alpha stands there 2 times, as 0.5 and 0.6; the first counts"
     assert said(tiny_log, text) == [("alpha", sentence)]
     read = tiny_log.con.execute("SELECT config ->> '$.alpha' FROM raw.runs").fetchall()
-    assert float(read[0][0]) == config_of(text).settings["alpha"] == 0.5
+    assert float(read[0][0]) == read_config(text).settings["alpha"] == 0.5
 
 
 def test_runs_are_gathered_or_chosen(tiny_log):
