@@ -15,6 +15,7 @@ from rlaudit.auditing.results import SourceReport
 from rlaudit.auditing.runs_once import runs_once
 from rlaudit.errors import Problem, UsageError
 from rlaudit.store import spool
+from rlaudit.store.files import Files
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -167,7 +168,7 @@ def _each_content_once(logs: Iterable[Source], notes: list[str]) -> list[Source]
 
 def _has_more(path: Path) -> bool:
     """Say whether rows of a log lie beside its file: in its spool or its write-ahead log."""
-    return bool(spool.list_entries(path)) or path.with_name(f"{path.name}.wal").exists()
+    return bool(spool.list_entries(Files(), path)) or path.with_name(f"{path.name}.wal").exists()
 
 
 def _head(path: Path) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from rlaudit.store import spool
+from rlaudit.store.files import Files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,7 @@ class FileState(NamedTuple):
 
 def file_state(path: Path) -> FileState:
     """Return the state of the log at ``path``, whether there is one or not."""
-    flushes = tuple(entry.name for entry in spool.list_entries(path))
+    flushes = tuple(entry.name for entry in spool.list_entries(Files(), path))
     return FileState(_stat(path), _stat(path.with_name(f"{path.name}.wal")), flushes)
 
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from rlaudit.errors import UsageError, did_you_mean
 from rlaudit.record.rows import now_us
-from rlaudit.store import batches, open_for_writing, spool
+from rlaudit.store import batches, fold, open_for_writing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ def add_evaluation(
     """
     with open_for_writing(path, wait=wait) as con:
         con.execute("BEGIN")
-        if not spool.run_exists(con, run_id):
+        if not fold.run_exists(con, run_id):
             known = [str(row[0]) for row in con.sql("SELECT run_id FROM raw.runs").fetchall()]
             raise UsageError(f"{path} has no run {run_id!r}", hint=did_you_mean(run_id, known))
         mine = [run_id, env_step, [episode.seed for episode in episodes]]

@@ -38,6 +38,15 @@ class Ledger:
         """Return a snapshot."""
         return Ledger(*(Counter(part) for part in self._parts()))
 
+    def less(self, other: Ledger) -> Ledger:
+        """Return the rows that ``other`` does not count."""
+        result = self.copy()
+        result.offered.subtract(other.offered)
+        result.written.subtract(other.written)
+        result.spooled.subtract(other.spooled)
+        result.dropped.subtract(other.dropped)
+        return result
+
     def columns(self) -> dict[str, Mapping[str, int]]:
         """Return the ledger columns of the segment's row."""
         names = ("rows_offered", "rows_written", "rows_spooled", "rows_dropped")

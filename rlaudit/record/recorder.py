@@ -16,7 +16,8 @@ from rlaudit.errors import DatabaseWriteError, RlauditError, UsageError, did_you
 from rlaudit.record.columns import Columns, check_columns, column_names
 from rlaudit.record.ledger import ROW_TABLES, Ledger
 from rlaudit.record.rows import TABLE_OF, now_us, refuse_bad_json, stamped
-from rlaudit.record.writer import Progress, Resume, RunWriter, State
+from rlaudit.record.segment import Progress, Resume, State
+from rlaudit.record.writer import RunWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

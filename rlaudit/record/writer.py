@@ -1,69 +1,66 @@
 """The one place that writes a run's rows: into the database, else the spool, else memory.
 
 Used by one thread at a time. A flush goes into the database in one transaction. If the file is
-held by others past the wait, it goes to the spool. If neither can be written (a full disk), the
-rows stay in memory and every later flush tries again, until they are too many.
+held by others for two seconds, it goes to the spool, and so do the flushes after it: of all that
+spool, one process at a time tries the database again, and takes in what lies in the spool. If
+neither can be written (a full disk), the rows stay in memory and every later flush tries again,
+until they are too many.
+
+The file may be deleted, replaced or cut between two flushes. So each flush compares it with what
+the last one left there; see :mod:`rlaudit.record.place`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
-import socket
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
 
-from rlaudit.config import config_hash
 from rlaudit.errors import DatabaseError, DatabaseLockedError, DatabaseWriteError, RunExistsError
-from rlaudit.record.ledger import ROW_TABLES, Ledger
-from rlaudit.store import batches, open_for_writing, refuse_if_running, spool
+from rlaudit.record.ledger import Ledger
+from rlaudit.record.pending import Pending
+from rlaudit.record.place import Left, Place, begin_again, find_gone, heartbeat, is_of_process
+from rlaudit.record.segment import Progress, Resume, Segment, State
+from rlaudit.store import Patience, batches, commits, fold, refuse_if_running, spool
 from rlaudit.store.failures import error_of
+from rlaudit.store.files import Machine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
     from rlaudit.records import RunInfo
 
-State = Literal["running", "finished", "interrupted", "failed"]
-
-# Once rows go to the spool, a flush tries the database just this long before it spools again.
-_SPOOLING_WAIT = 0.5
-
-
-class Progress(NamedTuple):
-    """How far a run is; steps are agent steps over all environments."""
-
-    env_step: int
-    open_episodes: int = 0
-    open_episode_steps: int = 0
+# Others who hold the file make a flush wait for this long. A start and an end wait for longer: the
+# first must know whether the run's id is free, and after the second there may be no other.
+_FLUSH_WAIT = 2.0
+# So much of the spool is taken in at once: about a second's work, during which nobody can read.
+_FOLD_BYTES = 16 * 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """The checkpoint that a new segment of a run goes on from; see ``raw.segments``."""
+class _Unsettled(NamedTuple):
+    """A transaction whose commit failed, though it may have reached the disk.
 
-    segment_id: str
-    step: int
-    episode_id: int
-    transition_id: int
-    update_id: int
+    ``ledger`` and ``counts``, its rows by table, hold if it did; if not, ``place`` does.
+    """
 
-
-def utc_now() -> datetime:
-    """Return the time as the log has it: UTC, without a zone."""
-    return datetime.now(UTC).replace(tzinfo=None)
+    heartbeat_at: datetime
+    ledger: Ledger
+    counts: Mapping[str, int]
+    place: Place
 
 
 class RunWriter:
-    """Writes one segment of a run; see the module."""
+    """Writes one process's part of a run; see the module.
+
+    ``machine`` is what it asks of the machine: time, files, and the connection to the log.
+    """
 
     def __init__(
         self,
@@ -75,35 +72,44 @@ class RunWriter:
         wait: float,
         max_pending_bytes: int,
         warn: Callable[[str], None],
+        machine: Machine | None = None,
     ) -> None:
         self.path = path
         self.run_id = run.run_id
-        self.segment_id = uuid4().hex
         self.ledger = Ledger()
-        self.complete_to = progress.env_step
         self.problem: DatabaseError | None = None
         self.failure: DatabaseWriteError | None = None
-        self._run = run
-        self._resume = resume
+        self._machine = machine or Machine()
+        self._place = Place(Segment(run, progress.env_step, self._machine.now(), resume))
         self._progress = progress
-        self._start_step = progress.env_step
+        self._complete = progress
         self._wait = wait
         self._max_pending_bytes = max_pending_bytes
         self._warn = warn
+        self._warned: set[str] = set()
         self._state: State = "running"
-        self._started_at = utc_now()
-        self._ordinal: int | None = None
         self._run_stored = False
         self._spooling = False
-        self._pending: dict[str, list[pa.Table]] = {}
-        self._pending_counts = dict.fromkeys(ROW_TABLES, 0)
-        self._spool_entries: dict[str, dict[str, int]] = {}
-        self._spool_ordinal = 0
+        self._pending = Pending()
         self._last_heartbeat_entry: Path | None = None
-        # The heartbeat of a transaction whose commit failed: it may have reached the disk.
-        self._unsettled: datetime | None = None
-        self._settling_counts: dict[str, int] = {}
-        self._unreadable: set[Path] = set()
+        self._unsettled: _Unsettled | None = None
+        # Why rows are gone that were stored already.
+        self._loss: DatabaseWriteError | None = None
+
+    @property
+    def segment_id(self) -> str:
+        """The id of this process's part of the run; another one once rows of it are gone."""
+        return self._place.segment.segment_id
+
+    @property
+    def complete_to(self) -> int:
+        """The agent step up to which all rows are stored."""
+        return self._complete.env_step
+
+    @property
+    def pending_rows(self) -> int:
+        """Rows that are neither written, spooled nor dropped."""
+        return self._pending.rows
 
     def start(self) -> None:
         """Store the run and its segment.
@@ -112,11 +118,13 @@ class RunWriter:
         the run is to be resumed and another process works on it, and what
         :func:`open_for_writing` raises, except that a held file means spooling.
         """
+        spool.sweep(self._machine, self.path)
         try:
-            with open_for_writing(self.path, wait=self._wait) as con:
-                self._write(con)
+            self._to_database(self._wait)
+        except _UnusableError as error:
+            raise error.error from error
         except DatabaseLockedError as error:
-            self._spool(error)
+            self._to_spool(error)
             if self.problem:
                 raise self.problem from error
 
@@ -126,94 +134,166 @@ class RunWriter:
         """Write ``tables`` and all that could not be written before, and the segment's row.
 
         Never raises for what the database or the disk refuses: ``problem`` holds it until a
-        later flush succeeds, ``failure`` for good once rows had to be dropped.
+        later flush succeeds, ``failure`` for good once rows had to be dropped, and at the end if
+        rows are gone that were stored.
         """
         for table, parts in tables.items():
-            self._add_pending(table, parts)
+            self._add(table, parts)
         self._progress = progress
         self._state = state
         if self.failure:
             self._drop_pending()
-        brief = self._spooling and state == "running"
-        try:
-            wait = min(self._wait, _SPOOLING_WAIT) if brief else self._wait
-            with open_for_writing(self.path, wait=wait) as con:
-                self._write(con)
-        except DatabaseLockedError as error:
-            self._spool(error)
-        except DatabaseError as error:
-            self._keep(error)
-
-    @property
-    def pending_rows(self) -> int:
-        """Rows that are neither written, spooled nor dropped."""
-        return sum(self._pending_counts.values())
+        if state != "running":
+            self._store(self._wait)
+            self.failure = self.failure or self._loss
+        elif self._spooling:
+            with spool.folding(self._machine.files, self.path) as alone:
+                if alone:
+                    self._store(min(self._wait, _FLUSH_WAIT))
+                else:
+                    self._to_spool(None)
+        else:
+            self._store(min(self._wait, _FLUSH_WAIT))
 
     def give_up(self) -> None:
         """Drop what is pending; called when there will be no later flush."""
         if self.problem and (self.pending_rows or not self.failure):
             self._fail(self.problem)
 
+    def _store(self, wait: float) -> None:
+        """Bring what is pending to where it can be brought."""
+        try:
+            still_there = self._to_database(wait)
+            if not still_there and self._state != "running":
+                # There is no later flush that would find what is gone.
+                self._to_database(wait)
+        except DatabaseLockedError as error:
+            self._to_spool(error)
+        except _UnusableError as error:
+            if self._state != "running":
+                self._lose(f"{error}, and what was written to it is gone")
+            self._to_spool(error)
+        except DatabaseError as error:
+            self._keep(error)
+
     # --- into the database -------------------------------------------------------------------
 
-    def _write(self, con: DuckDBPyConnection) -> None:
+    def _to_database(self, wait: float) -> bool:
+        """Take the spool in, write what is pending, and say whether the file is still there then.
+
+        The spool is taken in by portions, between which others may have the file.
+        """
+        files = self._machine.files
+        entries = spool.list_entries(files, self.path)
+        *before, last = spool.portions(files, entries, _FOLD_BYTES)
+        for portion in before:
+            with self._opened(wait) as con:
+                con.execute("BEGIN")
+                folded = fold.fold_in(con, files, portion)
+                con.execute("COMMIT")
+                self._note_commit(con, folded)
+            self._clear_away(folded)
+        with self._opened(wait) as con:
+            identity = files.identity(self.path)
+            folded = self._write(con, last)
+        self._clear_away(folded)
+        return files.identity(self.path) == identity
+
+    @contextlib.contextmanager
+    def _opened(self, wait: float) -> Iterator[DuckDBPyConnection]:
+        patience = Patience(wait, self._machine.sleep, self._machine.clock)
+        with contextlib.ExitStack() as stack:
+            try:
+                con = stack.enter_context(self._machine.open_log(self.path, wait=patience))
+            except (DatabaseLockedError, DatabaseWriteError):
+                raise
+            except DatabaseError as error:
+                raise _UnusableError(error) from error
+            yield con
+
+    def _write(self, con: DuckDBPyConnection, entries: list[Path]) -> fold.Folded:
+        self._say_what_is_gone(con)
+        before = self._place
         con.execute("BEGIN")
-        folded = spool.fold_in(con, spool.list_entries(self.path))
-        self._settle(con)
-        ledger = self.ledger.copy()
-        run_id = self._find_run_id(con, ledger)
-        self._store_run(con, run_id)
-        self._count_folded(con, ledger)
-        ledger.written.update(self._pending_counts)
-        ids = {"run_id": run_id, "segment_id": self.segment_id}
-        for table, parts in self._pending.items():
-            batches.insert(con, f"raw.{table}", pa.concat_tables(parts), ids)
-        row = self._segment_row(run_id, ledger)
-        spool.write_segment(con, row)
+        try:
+            folded = fold.fold_in(con, self._machine.files, entries)
+            self._settle(con)
+            before = self._place
+            ledger = self.ledger.copy()
+            self._count_folded(con, ledger)
+            gone = self._go_on_if_gone(con, ledger)
+            run_id = self._store_run(con, self._find_run_id(con, ledger))
+            if gone is not None:
+                self._insert_loss(con, run_id, gone, ledger)
+            counts = dict(self._pending.counts)
+            ledger.written.update(counts)
+            ids = {"run_id": run_id, "segment_id": self.segment_id}
+            for table, rows in self._pending.tables():
+                batches.insert(con, f"raw.{table}", rows, ids)
+            row = self._segment_row(run_id, ledger)
+            fold.write_segment(con, row)
+        except BaseException:
+            self._place = before
+            raise
         try:
             con.execute("COMMIT")
         except duckdb.Error:
-            self._unsettled = row["heartbeat_at"]
-            self._settling_counts = dict(self._pending_counts)
+            self._unsettled = _Unsettled(row["heartbeat_at"], ledger, counts, before)
             raise
         self.ledger = ledger
+        self._place.left = Left(commits.log_id(con), row["heartbeat_at"])
+        self._place.last_ids |= self._pending.last_ids()
+        self._note_commit(con, folded)
         self._written(run_id)
-        # Only now: had the process been killed before, the folders would still be needed.
-        spool.remove_entries(folded.done + folded.known)
-        for entry in folded.unreadable:
-            if entry not in self._unreadable:
-                self._unreadable.add(entry)
-                self._warn(f"{entry} cannot be read; its rows are left there")
+        return folded
+
+    def _note_commit(self, con: DuckDBPyConnection, folded: fold.Folded) -> None:
+        """Say beside the log what is in it."""
+        segments = {spool.segment_of(entry) for entry in folded.done} | {self.segment_id}
+        ids = {self.segment_id: self._place.last_ids}
+        try:
+            commits.note_commit(self._machine.files, self.path, con, segments, ids)
+        except OSError as error:
+            file = commits.commits_file(self.path)
+            self._warn_once(f"{file} cannot be written: {error.strerror or error}")
+
+    def _clear_away(self, folded: fold.Folded) -> None:
+        # Only after the commit: had the process been killed before, the files would be needed.
+        spool.remove_entries(self._machine.files, self.path, folded.done + folded.known)
+        for reason in folded.unreadable.values():
+            self._warn_once(f"{reason}; its rows are not in the log, and it is left there")
 
     def _written(self, run_id: str) -> None:
         if run_id != self.run_id:
             self._warn(
-                f"the run id {self.run_id} was taken while {self.path} was locked; "
+                f"the run id {self.run_id} was taken while {self.path} was locked or gone; "
                 f"this run is {run_id}"
             )
             self.run_id = run_id
         self._run_stored = True
-        self._spool_entries.clear()
+        self._place.entries.clear()
         self._last_heartbeat_entry = None
         self._delivered()
         if self._spooling:
             self._spooling = False
             self._warn(f"{self.path} is free again; the spooled rows are in it")
+            spool.sweep(self._machine, self.path)
 
     def _settle(self, con: DuckDBPyConnection) -> None:
         """Find out whether a transaction whose commit failed took place after all."""
         if self._unsettled is None:
             return
-        rows = con.execute(
-            "SELECT heartbeat_at FROM raw.segments WHERE segment_id = ?", [self.segment_id]
-        ).fetchall()
-        if rows == [(self._unsettled,)]:
-            self.ledger.written.update(self._settling_counts)
-            for table, parts in list(self._pending.items()):
-                count = self._settling_counts[table]
-                self._pending[table] = [pa.concat_tables(parts).slice(count)]
-                self._pending_counts[table] -= count
+        heartbeat_at, ledger, counts, place = self._unsettled
+        if heartbeat(con, self._place.segment) == heartbeat_at:
+            since = self.ledger.offered - ledger.offered
+            self.ledger = ledger
+            self.ledger.offered.update(since)
+            self._pending.drop_first(counts)
             self._run_stored = True
+            self._place.left = Left(commits.log_id(con), heartbeat_at)
+            self._place.entries.clear()
+        else:
+            self._place = place
         self._unsettled = None
 
     def _find_run_id(self, con: DuckDBPyConnection, ledger: Ledger) -> str:
@@ -222,94 +302,152 @@ class RunWriter:
         While its first rows were in the spool, its id may have been taken; whoever folded them in
         then chose another.
         """
-        resumed_from = self._resume.segment_id if self._resume else None
-        known = spool.resolve_run_id(con, self.run_id, self.segment_id, resumed_from)
+        resume = self._place.segment.resume
+        resumed_from = resume.segment_id if resume else None
+        known = fold.resolve_run_id(con, self.run_id, self.segment_id, resumed_from)
         if known is None:
             return self.run_id
-        if known != self.run_id and not self._resume:
-            spool.add_rename_to_ledger(ledger.offered, ledger.written)
+        if known != self.run_id and not resume:
+            fold.add_rename_to_ledger(ledger.offered, ledger.written)
         return known
 
-    def _store_run(self, con: DuckDBPyConnection, run_id: str) -> None:
-        """Insert the run's row unless it is there, and find the segment's ordinal."""
+    def _store_run(self, con: DuckDBPyConnection, run_id: str) -> str:
+        """Insert the run's row unless it is there, and return its id.
+
+        Finds the segment's ordinal as well.
+        """
+        segment = self._place.segment
         there = con.execute(
-            "SELECT ordinal FROM raw.segments WHERE segment_id = ?", [self.segment_id]
+            "SELECT ordinal FROM raw.segments WHERE segment_id = ?", [segment.segment_id]
         ).fetchall()
         if there:
-            self._ordinal = int(there[0][0])
-            return
-        exists = spool.run_exists(con, run_id)
-        if exists and not self._resume:
+            segment.ordinal = int(there[0][0])
+            return run_id
+        exists = fold.run_exists(con, run_id)
+        if exists and self._place.earlier:
+            if not is_of_process(con, self._place, run_id):
+                run_id, exists = fold.free_run_id(con, run_id), False
+        elif exists and not segment.resume:
             raise RunExistsError(
                 f"{self.path} has a run {run_id!r} already", hint="choose another run id"
             )
-        if exists:
+        elif exists:
             # Looked at where no one else can write: of two processes that resume the run at once,
             # the second finds the first.
             refuse_if_running(con, run_id)
-        self._ordinal = spool.next_ordinal(con, run_id)
+        segment.ordinal = fold.next_ordinal(con, run_id)
         if not exists:
-            batches.insert(con, "raw.runs", self._run_rows())
+            batches.insert(con, "raw.runs", self._place.first.run_rows(run_id))
+        return run_id
 
     def _count_folded(self, con: DuckDBPyConnection, ledger: Ledger) -> None:
         """Move this segment's spooled rows to where they are by now."""
-        if not self._spool_entries:
+        if not self._place.entries:
             return
-        names = {str(row[0]) for row in con.sql("SELECT file FROM raw.spool_folded").fetchall()}
+        names = fold.folded_names(con)
         lost = 0
-        for name, counts in self._spool_entries.items():
+        for name, counts in self._place.entries.items():
             (ledger.written if name in names else ledger.dropped).update(counts)
             ledger.spooled.subtract(counts)
             lost += 0 if name in names else sum(counts.values())
         if lost:
-            self._warn(f"{lost} rows are gone: they were in a spool of {self.path} that is not")
+            self._lose(f"{lost:,} rows are gone: they were in a spool of {self.path} that is not")
+
+    # --- a file that is not as it was left ---------------------------------------------------
+
+    def _go_on_if_gone(self, con: DuckDBPyConnection, ledger: Ledger) -> dict[str, int] | None:
+        """Begin a new segment if rows are gone that were stored, and return those by table."""
+        gone = find_gone(con, self._place, ledger.written)
+        if gone is None:
+            return None
+        count = sum(gone.values())
+        self._lose(
+            f"{self.path} is no longer the file that was written: it was deleted, replaced or cut; "
+            f"{count:,} rows up to agent step {self.complete_to} are gone, and the run goes on in "
+            "what is there now"
+        )
+        ledger.written.subtract(gone)
+        ledger.dropped.update(gone)
+        stored = ledger.less(self._place.base)
+        stored.offered.subtract(self._pending.counts)
+        now = self._machine.now()
+        ended = self._place.segment.row(self.run_id, "failed", self._complete, stored, now)
+        self._place = begin_again(con, self._place, ended, now)
+        return gone
+
+    def _insert_loss(
+        self, con: DuckDBPyConnection, run_id: str, gone: Mapping[str, int], ledger: Ledger
+    ) -> None:
+        """Add the event that tells which rows are gone."""
+        event = self._event("rows_lost", {"path": str(self.path), "rows": gone})
+        ids = {"run_id": run_id, "segment_id": self.segment_id}
+        batches.insert(con, "raw.events", event, ids)
+        for part in (ledger.offered, ledger.written):
+            part["events"] += 1
+
+    def _lose(self, sentence: str) -> None:
+        """Note that stored rows are gone: the run goes on, and ends as failed."""
+        self._warn_once(sentence)
+        self._loss = self._loss or DatabaseWriteError(
+            f"the log of run {self.run_id} lacks rows: {sentence}"
+        )
+
+    def _say_what_is_gone(self, con: DuckDBPyConnection) -> None:
+        """Warn of what others committed to the log and is not there."""
+        try:
+            known = commits.read_commits(self._machine.files, self.path, commits.log_id(con))
+        except commits.DamagedCommitsError as error:
+            self._warn_once(str(error))
+            return
+        own = {segment.segment_id for segment in (*self._place.earlier, self._place.segment)}
+        if gone := [g for g in commits.find_gone(con, known) if g.segment_id not in own]:
+            self._warn_once(commits.describe(self.path, gone))
 
     # --- into the spool ----------------------------------------------------------------------
 
-    def _spool(self, locked: DatabaseLockedError) -> None:
+    def _to_spool(self, reason: DatabaseError | None) -> None:
+        """Write what is pending to the spool; ``reason`` says why, None if that was said."""
         if self._unsettled:
-            self._keep(locked)  # its rows may be in the file already; only the file can tell
+            # Its rows may be in the file already; only the file can tell.
+            self._keep(reason or DatabaseLockedError(f"{self.path} is held open"))
             return
         if not self._spooling:
-            self._add_event("spool", {"reason": str(locked)})
-        counts = dict(self._pending_counts)
+            self._add("events", [self._event("spool", {"reason": str(reason)})])
+        place = self._place
+        counts = dict(self._pending.counts)
         ledger = self.ledger.copy()
         ledger.spooled.update(counts)
         ids = {"run_id": self.run_id, "segment_id": self.segment_id}
-        tables = {
-            table: _with_constants(pa.concat_tables(parts), ids)
-            for table, parts in self._pending.items()
-        }
-        starts_run = not self._run_stored and self._resume is None
+        tables = {table: _with_constants(rows, ids) for table, rows in self._pending.tables()}
+        starts_run = not self._run_stored and place.segment.resume is None
         if starts_run:
-            tables["runs"] = self._run_rows()
+            tables["runs"] = place.segment.run_rows(self.run_id)
         tables["segments"] = batches.from_dicts(
             "segments", [self._segment_row(self.run_id, ledger)]
         )
-        name = spool.entry_name(self._started_at, self.segment_id, self._spool_ordinal)
+        name = spool.entry_name(place.segment.started_at, self.segment_id, place.flushes)
         try:
-            spool.write_entry(self.path, name, tables)
+            entry = spool.write_entry(self._machine.files, self.path, name, tables)
         except OSError as error:
             self._keep(_database_error(self.path, error))
             return
         self.ledger = ledger
-        self._spool_entries[name] = counts
-        self._spool_ordinal += 1
+        place.entries[name] = counts
+        place.flushes += 1
         self._run_stored = True
         if not self._spooling:
             self._spooling = True
-            self._warn(
-                f"{locked}; rows go to {spool.spool_folder(self.path).name} and are added later"
-            )
+            folder = spool.spool_folder(self.path).name
+            self._warn(f"{reason}; rows go to {folder} and are added later")
         self._delivered()
-        self._replace_heartbeat(name, only_heartbeat=not any(counts.values()) and not starts_run)
+        only_heartbeat = not any(counts.values()) and not starts_run
+        self._replace_heartbeat(entry if only_heartbeat else None)
 
-    def _replace_heartbeat(self, name: str, *, only_heartbeat: bool) -> None:
-        """Keep one folder at most that holds nothing but the segment's row."""
+    def _replace_heartbeat(self, entry: Path | None) -> None:
+        """Keep one file at most that holds nothing but the segment's row: ``entry``, if any."""
         if self._last_heartbeat_entry:
-            spool.remove_entries([self._last_heartbeat_entry])
-        entry = spool.spool_folder(self.path) / name
-        self._last_heartbeat_entry = entry if only_heartbeat else None
+            spool.remove_entries(self._machine.files, self.path, [self._last_heartbeat_entry])
+        self._last_heartbeat_entry = entry
 
     # --- in memory ---------------------------------------------------------------------------
 
@@ -318,8 +456,7 @@ class RunWriter:
         if self.problem is None and not self.failure:
             self._warn(f"{error}; the log's rows are kept in memory for now")
         self.problem = error
-        size = sum(part.nbytes for parts in self._pending.values() for part in parts)
-        if size > self._max_pending_bytes:
+        if self._pending.nbytes > self._max_pending_bytes:
             self._fail(error)
 
     def _fail(self, error: DatabaseError) -> None:
@@ -333,70 +470,47 @@ class RunWriter:
             )
 
     def _drop_pending(self) -> None:
-        self.ledger.dropped.update(self._pending_counts)
-        self._clear_pending()
+        self.ledger.dropped.update(self._pending.counts)
+        self._pending.clear()
 
-    def _add_pending(self, table: str, parts: list[pa.Table]) -> None:
-        rows = sum(part.num_rows for part in parts)
-        self._pending.setdefault(table, []).extend(parts)
-        self._pending_counts[table] += rows
-        self.ledger.offered[table] += rows
+    def _add(self, table: str, parts: list[pa.Table]) -> None:
+        self.ledger.offered[table] += self._pending.add(table, parts)
 
-    def _add_event(self, kind: str, detail: Mapping[str, Any]) -> None:
+    def _event(self, kind: str, detail: Mapping[str, Any]) -> pa.Table:
         row = {
-            "happened_at": utc_now(),
+            "happened_at": self._machine.now(),
             "env_step": self._progress.env_step,
             "kind": kind,
             "detail": json.dumps(detail),
         }
-        rows = batches.from_dicts("events", [row]).drop_columns(["run_id", "segment_id"])
-        self._add_pending("events", [rows])
+        return batches.from_dicts("events", [row]).drop_columns(["run_id", "segment_id"])
 
     def _delivered(self) -> None:
-        self._clear_pending()
+        self._pending.clear()
         if not self.failure:
-            self.complete_to = self._progress.env_step
+            self._complete = self._progress
         if self.problem:
             self.problem = None
             self._warn(f"{self.path} can be written again")
 
-    def _clear_pending(self) -> None:
-        self._pending.clear()
-        self._pending_counts = dict.fromkeys(ROW_TABLES, 0)
-
-    # --- rows --------------------------------------------------------------------------------
-
-    def _run_rows(self) -> pa.Table:
-        run = self._run._asdict() | {"run_id": self.run_id}
-        run["config_hash"] = config_hash(self._run.config)
-        run |= {"host": socket.gethostname(), "pid": os.getpid(), "started_at": self._started_at}
-        return batches.from_dicts("runs", [run])
-
     def _segment_row(self, run_id: str, ledger: Ledger) -> dict[str, Any]:
-        now = utc_now()
-        resume = self._resume
-        return {
-            "run_id": run_id,
-            "segment_id": self.segment_id,
-            "ordinal": self._ordinal,
-            "resumed_from": resume.segment_id if resume else None,
-            "resume_step": resume.step if resume else None,
-            "resume_episode_id": resume.episode_id if resume else None,
-            "resume_transition_id": resume.transition_id if resume else None,
-            "resume_update_id": resume.update_id if resume else None,
-            "start_step": self._start_step,
-            "end_step": self._progress.env_step,
-            "open_episodes": self._progress.open_episodes,
-            "open_episode_steps": self._progress.open_episode_steps,
-            "state": self._state,
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "versions": self._run.versions,
-            "started_at": self._started_at,
-            "heartbeat_at": now,
-            "ended_at": None if self._state == "running" else now,
-            **ledger.columns(),
-        }
+        state = "failed" if self._loss and self._state != "running" else self._state
+        return self._place.segment.row(
+            run_id, state, self._progress, ledger.less(self._place.base), self._machine.now()
+        )
+
+    def _warn_once(self, sentence: str) -> None:
+        if sentence not in self._warned:
+            self._warned.add(sentence)
+            self._warn(sentence)
+
+
+class _UnusableError(DatabaseError):
+    """What stands in the place of the log cannot be opened as one; ``error`` says why."""
+
+    def __init__(self, error: DatabaseError) -> None:
+        super().__init__(str(error), hint=error.hint)
+        self.error = error
 
 
 def _with_constants(rows: pa.Table, constants: Mapping[str, str]) -> pa.Table:

@@ -62,6 +62,13 @@ def to_dicts(table: pa.Table) -> list[dict[str, Any]]:
     return rows
 
 
+def concat(parts: Sequence[pa.Table]) -> pa.Table:
+    """Return the rows of ``parts``, whose columns may differ; what one lacks is NULL there."""
+    import pyarrow as pa  # noqa: PLC0415 - see arrow_schema
+
+    return pa.concat_tables(parts, promote_options="default")
+
+
 def insert(
     con: DuckDBPyConnection, target: str, rows: pa.Table, constants: Mapping[str, str] | None = None
 ) -> None:

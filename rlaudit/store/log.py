@@ -11,8 +11,9 @@ import duckdb
 
 from rlaudit.errors import DatabaseError, NotALogError, SchemaVersionError
 from rlaudit.sqlfiles import quoted_name, read_sql
-from rlaudit.store import schema, spool
+from rlaudit.store import fold, schema, spool
 from rlaudit.store.connect import Patience, attach_for_reading
+from rlaudit.store.files import Files
 from rlaudit.version import __version__
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _show_log(con: DuckDBPyConnection, path: Path) -> tuple[str | None, bool]:
     con.execute("CREATE SCHEMA IF NOT EXISTS raw")
     for table in schema.table_columns():
         con.execute(f"CREATE VIEW raw.{table} AS {_rows_of(con, table)}")
-    entries = spool.list_entries(path)
+    entries = spool.list_entries(Files(), path)
     return _add_spool(con, path, entries) if entries else (None, False)
 
 
@@ -150,18 +151,19 @@ def _add_spool(con: DuckDBPyConnection, path: Path, entries: list[Path]) -> tupl
             f"CREATE OR REPLACE VIEW raw.{table} AS {_rows_of(con, table)}{older} "  # noqa: S608 - our schema's names
             f"UNION ALL BY NAME SELECT * FROM {_SPOOL}.{table}"
         )
-    folded = spool.fold_in(con, entries, into=_SPOOL)
+    files = Files()
+    folded = fold.fold_in(con, files, entries, into=_SPOOL)
     if folded.vanished:
         # Its writer replaced it by a newer one after the spool was listed.
-        again = [entry for entry in spool.list_entries(path) if entry not in entries]
-        newer = spool.fold_in(con, again, into=_SPOOL)
-        folded.unreadable += newer.unreadable
+        again = [entry for entry in spool.list_entries(files, path) if entry not in entries]
+        newer = fold.fold_in(con, files, again, into=_SPOOL)
+        folded.unreadable |= newer.unreadable
         folded.done += newer.done
     if not folded.unreadable:
         return None, bool(folded.done)
     missing = (
         f"{len(folded.unreadable)} of {len(entries)} flushes in {spool.spool_folder(path)} "
-        "cannot be read, so their rows are missing"
+        f"cannot be read, so their rows are missing: {next(iter(folded.unreadable.values()))}"
     )
     return missing, bool(folded.done)
 

@@ -14,7 +14,7 @@ from proving import config_of
 from rlaudit.agent.agent import Agent
 from rlaudit.agent.networks import QNetwork
 from rlaudit.record import writer as writer_module
-from rlaudit.store import spool
+from rlaudit.store import fold
 from rlaudit.train import resume as resume_module
 from rlaudit.train import resume_training, run_training
 from rlaudit.train import run as run_module
@@ -187,7 +187,7 @@ def two_runs_of_one_id(settings: Mapping[str, Any], path: Path) -> None:
 def run_ids_collide(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run id is the environment and the time to the minute, and a taken id is not refused."""
     monkeypatch.setattr(run_module, "new_run_id", lambda name: f"{name}-20260101-1200")
-    monkeypatch.setattr(spool, "run_exists", lambda _con, _run_id: False)
+    monkeypatch.setattr(fold, "run_exists", lambda _con, _run_id: False)
 
 
 @mutant(
@@ -199,7 +199,7 @@ def run_ids_collide(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def resume_stores_its_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A resumed run does not look whether the log has its run, and stores it again."""
-    monkeypatch.setattr(spool, "run_exists", lambda _con, _run_id: False)
+    monkeypatch.setattr(fold, "run_exists", lambda _con, _run_id: False)
 
 
 @mutant(

@@ -13,6 +13,7 @@ import pytest
 from rlaudit.errors import DatabaseLockedError
 from rlaudit.record import Recorder
 from rlaudit.store import list_runs, open_for_reading, open_for_writing, spool
+from rlaudit.store.files import Files
 
 PRELUDE = """
 import os, signal, sys
@@ -124,7 +125,7 @@ def test_a_killed_writer_loses_at_most_what_was_not_flushed(db):
 @pytest.mark.parametrize("moment", ["before COMMIT", "after COMMIT"])
 def test_a_kill_in_the_middle_of_a_flush_leaves_whole_steps(db, moment):
     script = f"""
-        from rlaudit.record import writer
+        import contextlib, dataclasses
         recorder = run(flush_seconds=3600)
         give(recorder, range(1, 11))
         recorder.flush()
@@ -144,8 +145,14 @@ def test_a_kill_in_the_middle_of_a_flush_leaves_whole_steps(db, moment):
                     os.kill(os.getpid(), signal.SIGKILL)
                 return self.con
 
-        write = writer.RunWriter._write
-        writer.RunWriter._write = lambda self, con: write(self, Killing(con))
+        machine = recorder._writer._machine
+
+        @contextlib.contextmanager
+        def killing(path, *, wait):
+            with machine.open_log(path, wait=wait) as con:
+                yield Killing(con)
+
+        recorder._writer._machine = dataclasses.replace(machine, open_log=killing)
         recorder.flush()
     """
     with start(script, db, "killed") as process:
@@ -158,7 +165,7 @@ def test_a_kill_in_the_middle_of_a_flush_leaves_whole_steps(db, moment):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
-def test_spooled_rows_are_folded_in_once_even_if_the_folder_outlives_it(db, held, run):
+def test_spooled_rows_are_folded_in_once_even_if_the_file_outlives_it(db, held, run):
     with open_for_writing(db):
         pass
     spooling = """
@@ -176,15 +183,15 @@ def test_spooled_rows_are_folded_in_once_even_if_the_folder_outlives_it(db, held
     # The next writer is killed after its commit and before it deletes what it folded in.
     killed = """
         from rlaudit.store import spool
-        spool.remove_entries = lambda entries: os.kill(os.getpid(), signal.SIGKILL)
+        spool.remove_entries = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
         run()
     """
     with start(killed, db, "killed") as process:
         process.wait(30)
     assert process.returncode == -signal.SIGKILL
-    assert len(spool.list_entries(db)) == 2
+    assert len(spool.list_entries(Files(), db)) == 2
     Recorder(db, run).close("finished")
-    assert spool.list_entries(db) == []
+    assert spool.list_entries(Files(), db) == []
     with open_for_reading(db) as log:
         assert log.con.sql("SELECT run_id, count(*) FROM samples GROUP BY 1").fetchall() == [
             ("spooled", 320)
@@ -312,7 +319,7 @@ def test_many_processes_that_create_one_log_at_once_all_get_in(db):
     with open_for_reading(db) as log:
         assert sorted(summary.run_id for summary in list_runs(log)) == list("abcd")
         assert log.con.sql("SELECT count(*) FROM samples").fetchall()[0] == (4 * 64,)
-    assert [path.name for path in db.parent.iterdir()] == [db.name]
+    assert {path.name for path in db.parent.iterdir()} == {db.name, f"{db.name}.commits"}
 
 
 def test_a_reader_that_waits_too_briefly_is_told_who_writes(db, held):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
@@ -14,6 +15,9 @@ from rlaudit.record import recorder as recorder_module
 from rlaudit.record import writer as writer_module
 from rlaudit.records import RunInfo
 from rlaudit.store import list_runs, open_for_reading, open_for_writing, spool
+from rlaudit.store.files import Files, Machine
+
+FILES = Files()
 
 # --- a file that others hold ---------------------------------------------------------------------
 
@@ -101,11 +105,11 @@ def test_one_heartbeat_at_most_lies_in_the_spool(db, run, rows, held):
         give(recorder, rows, [1])
         for _ in range(4):
             recorder.flush()
-        assert len(spool.list_entries(db)) == 3  # the start, the rows, the newest heartbeat
+        assert len(spool.list_entries(FILES, db)) == 3  # the start, the rows, the newest heartbeat
     recorder.close("finished")
 
 
-def test_rows_of_a_spool_that_was_deleted_are_counted_as_dropped(db, run, rows, held):
+def test_rows_of_a_spool_that_was_deleted_are_counted_as_dropped(db, run, rows, held, query):
     warnings = []
     with open_for_writing(db):
         pass
@@ -114,11 +118,14 @@ def test_rows_of_a_spool_that_was_deleted_are_counted_as_dropped(db, run, rows, 
         recorder.flush()
         give(recorder, rows, [1])
         recorder.flush()
-        spool.remove_entries(spool.list_entries(db)[-1:])
-    ledger = recorder.close("finished")
+        spool.remove_entries(FILES, db, spool.list_entries(FILES, db)[-1:])
+    with pytest.raises(DatabaseWriteError, match="6 rows are gone"):
+        recorder.close("finished")
+    ledger = recorder.ledger
     assert ledger.dropped["samples"] == 4
     assert ledger.offered == ledger.written + ledger.dropped
     assert any("6 rows are gone" in warning for warning in warnings)
+    assert query(db, "SELECT state FROM raw.segments") == [("failed",)]
 
 
 # --- a disk that takes nothing -------------------------------------------------------------------
@@ -128,14 +135,13 @@ def test_rows_of_a_spool_that_was_deleted_are_counted_as_dropped(db, run, rows, 
 def disk(monkeypatch):
     """Return an event; while it is set, no database can be opened for writing."""
     full = threading.Event()
-    opened = writer_module.open_for_writing
 
     def refuse(path, *, wait):
         if full.is_set():
             raise DatabaseWriteError(f"cannot write {path}: No space left on device")
-        return opened(path, wait=wait)
+        return open_for_writing(path, wait=wait)
 
-    monkeypatch.setattr(writer_module, "open_for_writing", refuse)
+    monkeypatch.setattr(writer_module, "Machine", lambda: Machine(open_log=refuse))
     return full
 
 
@@ -204,15 +210,18 @@ def test_the_error_of_the_trainer_is_not_hidden_by_that_of_the_log(db, run, rows
 
 
 @pytest.mark.parametrize("committed", [True, False])
-def test_a_commit_that_failed_is_neither_repeated_nor_lost(db, rows, monkeypatch, query, committed):
+def test_a_commit_that_failed_is_neither_repeated_nor_lost(db, rows, query, committed):
     """DuckDB may fail after the commit's record is on the disk, while it moves it on."""
     run = RunInfo("a", "name", "env", "{}")
     recorder = Recorder(db, run, flush_seconds=NEVER)
-    write = writer_module.RunWriter._write
     failing = FailingCommit(committed)
-    monkeypatch.setattr(
-        writer_module.RunWriter, "_write", lambda self, con: write(self, failing.around(con))
-    )
+
+    @contextlib.contextmanager
+    def open_failing(path, *, wait):
+        with open_for_writing(path, wait=wait) as con:
+            yield failing.around(con)
+
+    recorder._writer._machine = Machine(open_log=open_failing)
     give(recorder, rows, [1])
     with pytest.raises(DatabaseWriteError):
         recorder.flush()

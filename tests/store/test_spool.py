@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import random
 
 import pytest
 
-from rlaudit.store import batches, open_for_reading, open_for_writing, spool
+from rlaudit.store import batches, fold, open_for_reading, open_for_writing, spool
+from rlaudit.store.files import Files, Machine
+
+FILES = Files()
 
 START = dt.datetime(2026, 1, 2, 3, 4, 5, 678)  # noqa: DTZ001 - the log's times have no zone
 
@@ -35,16 +40,15 @@ def put(db, run_id, segment_id, ordinal=0, *, updates=(), begins=False, offset=0
         tables["updates"] = batches.from_dicts("updates", rows)
     tables["segments"] = batches.from_dicts("segments", [segment(run_id, segment_id, **state)])
     name = spool.entry_name(START + dt.timedelta(seconds=offset), segment_id, ordinal)
-    spool.write_entry(db, name, tables)
-    return spool.spool_folder(db) / name
+    return spool.write_entry(FILES, db, name, tables)
 
 
-def fold(db):
+def fold_in(db):
     with open_for_writing(db) as con:
         con.execute("BEGIN")
-        folded = spool.fold_in(con, spool.list_entries(db))
+        folded = fold.fold_in(con, FILES, spool.list_entries(FILES, db))
         con.execute("COMMIT")
-        spool.remove_entries(folded.done + folded.known)
+        spool.remove_entries(FILES, db, folded.done + folded.known)
     return folded
 
 
@@ -73,7 +77,7 @@ def test_readers_see_the_spool_and_a_fold_in_changes_only_the_ledger(log):
     zero = {"updates": 0, "events": 0}
     assert rows(log, STATE) == [("a", 0, 20, zero, {"updates": 3, "events": 0})]
 
-    assert fold(log).rows == 4
+    assert fold_in(log).rows == 4
 
     assert not spool.spool_folder(log).exists()
     assert rows(log, UPDATES) == expected
@@ -84,11 +88,11 @@ def test_a_folder_that_outlives_its_fold_in_is_not_folded_in_twice(log):
     entry = put(log, "a", "aa", updates=[1], begins=True, spooled=1)
     with open_for_writing(log) as con:  # killed after the commit
         con.execute("BEGIN")
-        spool.fold_in(con, spool.list_entries(log))
+        fold.fold_in(con, FILES, spool.list_entries(FILES, log))
         con.execute("COMMIT")
     assert entry.exists()
     assert rows(log, UPDATES) == [("a", "aa", 1, 0.5)]
-    folded = fold(log)
+    folded = fold_in(log)
     assert (folded.done, folded.known) == ([], [entry])
     assert rows(log, UPDATES) == [("a", "aa", 1, 0.5)]
     assert not entry.exists()
@@ -98,9 +102,9 @@ def test_a_fold_in_that_does_not_commit_loses_nothing(log):
     put(log, "a", "aa", updates=[1], begins=True, spooled=1)
     with open_for_writing(log) as con:  # killed before the commit
         con.execute("BEGIN")
-        spool.fold_in(con, spool.list_entries(log))
+        fold.fold_in(con, FILES, spool.list_entries(FILES, log))
     assert rows(log, UPDATES) == [("a", "aa", 1, 0.5)]
-    assert fold(log).rows == 2
+    assert fold_in(log).rows == 2
     assert rows(log, UPDATES) == [("a", "aa", 1, 0.5)]
 
 
@@ -110,9 +114,9 @@ def test_a_taken_run_id_gets_a_number_for_all_its_rows_now_and_later(log):
     put(log, "a", "bb", 0, updates=[1], begins=True, at=5, spooled=1)
     expected_runs = [("a", "first"), ("a-2", "second"), ("a-3", "bb")]
     assert rows(log, "SELECT run_id, name FROM runs ORDER BY ALL") == expected_runs
-    assert fold(log).renamed == {"a": "a-3"}
+    assert fold_in(log).renamed == {"a": "a-3"}
     put(log, "a", "bb", 1, updates=[2], at=6, spooled=1, written=1)
-    assert fold(log).renamed == {}
+    assert fold_in(log).renamed == {}
     assert rows(log, UPDATES) == [("a-3", "bb", 1, 0.5), ("a-3", "bb", 2, 0.5)]
     assert rows(log, "SELECT run_id, name FROM runs ORDER BY ALL") == expected_runs
     events = rows(log, "SELECT run_id, env_step, kind, detail->>'from', detail->>'to' FROM events")
@@ -123,7 +127,7 @@ def test_the_event_of_a_new_run_id_is_in_the_ledger(log):
     with open_for_writing(log) as con:
         con.execute("INSERT INTO raw.runs (run_id) VALUES ('a')")
     put(log, "a", "bb", updates=[1], begins=True, spooled=1)
-    fold(log)
+    fold_in(log)
     ledger = rows(log, "SELECT rows_offered, rows_written, rows_spooled FROM segments")
     counted = {"updates": 1, "events": 1}
     assert ledger == [(counted, counted, {"updates": 0, "events": 0})]
@@ -137,7 +141,7 @@ def test_segments_get_ordinals_in_the_order_of_their_starts(log):
     put(log, "a", "bb", updates=[9], resumed_from="cc", offset=2, at=9, spooled=1)
     order = "SELECT segment_id, ordinal FROM segments ORDER BY ordinal"
     assert rows(log, order) == [("00", 0), ("cc", 1), ("bb", 2)]
-    fold(log)
+    fold_in(log)
     assert rows(log, order) == [("00", 0), ("cc", 1), ("bb", 2)]
 
 
@@ -146,42 +150,99 @@ def test_a_resumed_segment_follows_its_run_to_its_new_id(log):
         con.execute("INSERT INTO raw.runs (run_id) VALUES ('a')")
     put(log, "a", "bb", updates=[1], begins=True, spooled=1)
     put(log, "a", "cc", updates=[2], resumed_from="bb", offset=1, spooled=1)
-    fold(log)
+    fold_in(log)
     assert rows(log, UPDATES) == [("a-2", "bb", 1, 0.5), ("a-2", "cc", 2, 0.5)]
 
 
 def test_what_cannot_be_read_is_reported_and_stays(log):
     put(log, "a", "aa", 0, updates=[1], begins=True, spooled=1)
     damaged = put(log, "a", "aa", 1, updates=[2], spooled=2)
-    file = damaged / "updates.parquet"
-    file.write_bytes(file.read_bytes()[:50])
-    incomplete = put(log, "a", "aa", 2, updates=[3], spooled=3)
-    (incomplete / "segments.parquet").unlink()
+    damaged.write_bytes(damaged.read_bytes()[:50])
+    folder = spool.spool_folder(log) / spool.entry_name(START, "aa", 2)
+    folder.mkdir()  # as older versions wrote a flush
     with open_for_reading(log) as shown:
         assert "2 of 3 flushes" in shown.incomplete
+        assert "was changed after it was written" in shown.incomplete
         assert shown.con.sql("SELECT update_id FROM updates").fetchall() == [(1,)]
-    assert fold(log).unreadable == [damaged, incomplete]
+    unreadable = fold_in(log).unreadable
+    assert list(unreadable) == [damaged, folder]
+    assert "is of an older rlaudit" in unreadable[folder]
     assert rows(log, "SELECT update_id FROM updates") == [(1,)]
     assert damaged.exists()
 
 
-def test_half_written_and_foreign_folders_are_no_part_of_the_spool(log):
+def test_no_bit_of_a_file_can_change_unseen(log):
+    entry = put(log, "a", "aa", updates=range(200), begins=True, spooled=200)
+    content = bytearray(entry.read_bytes())
+    assert spool.read_entry(FILES, entry)["updates"].num_rows == 200
+    for position in random.Random(0).sample(range(8 * len(content)), 100):
+        content[position // 8] ^= 1 << position % 8
+        entry.write_bytes(content)
+        with pytest.raises(spool.DamagedSpoolError, match="was changed after it was written"):
+            spool.read_entry(FILES, entry)
+        content[position // 8] ^= 1 << position % 8
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({"samples": batches.from_dicts("samples", [{"run_id": "a"}])}, "lacks the row"),
+        ({"games": batches.from_dicts("samples", [])}, "has games"),
+        ({"updates": batches.from_dicts("samples", [])}, "has updates.batch_index"),
+    ],
+)
+def test_a_file_of_another_shape_is_refused(log, tables, message):
+    entry = spool.write_entry(FILES, log, spool.entry_name(START, "aa", 0), tables)
+    with pytest.raises(spool.DamagedSpoolError, match=message):
+        spool.read_entry(FILES, entry)
+
+
+def test_half_written_and_foreign_files_are_no_part_of_the_spool(log):
     entry = put(log, "a", "aa", updates=[1], begins=True, spooled=1)
-    entry.rename(entry.with_name(entry.name + ".new"))
+    entry.rename(entry.with_name(f".{entry.name}.new"))
     (spool.spool_folder(log) / "notes").mkdir()
-    assert spool.list_entries(log) == []
+    assert spool.list_entries(FILES, log) == []
     with open_for_reading(log) as shown:
         assert shown.incomplete is None
 
 
 def test_a_failed_write_leaves_nothing_behind(log, monkeypatch):
-    def full(*_arguments, **_keywords):
+    def full(_handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pyarrow.parquet.write_table", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
         put(log, "a", "aa", updates=[1])
     assert list(spool.spool_folder(log).iterdir()) == []
+
+
+def test_drafts_of_processes_that_are_gone_are_swept_away(log):
+    entry = put(log, "a", "aa", updates=[1], begins=True, spooled=1)
+    old, young = (entry.with_name(f".{entry.name}.{name}.new") for name in ("old", "young"))
+    for draft in (old, young):
+        draft.write_bytes(b"half")
+    written = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    os.utime(old, (0, written.replace(tzinfo=dt.UTC).timestamp() - 3601))
+    spool.sweep(Machine(now=lambda: written), log)
+    assert sorted(spool.spool_folder(log).iterdir()) == sorted([entry, young])
+
+
+def test_one_process_at_a_time_folds_in(log):
+    put(log, "a", "aa", begins=True)
+    with spool.folding(FILES, log) as first, spool.folding(Files(), log) as second:
+        assert (first, second) == (True, False)
+    with spool.folding(FILES, log) as third:
+        assert third
+
+
+def test_a_spool_is_folded_in_by_portions(log):
+    entries = [put(log, "a", "aa", number, updates=[number], spooled=1) for number in range(5)]
+    size = entries[0].stat().st_size
+    parts = spool.portions(FILES, entries, 2 * size + size // 2)
+    assert [entry for part in parts for entry in part] == entries
+    assert [len(part) for part in parts] == [2, 2, 1]
+    assert spool.portions(FILES, [], 1) == [[]]
+    assert [len(part) for part in spool.portions(FILES, entries, 1)] == [1] * 5
 
 
 def test_maps_texts_and_nulls_survive_the_way_through_arrow():
@@ -193,15 +254,15 @@ def test_maps_texts_and_nulls_survive_the_way_through_arrow():
 
 def test_a_flush_that_its_writer_replaces_is_looked_for_again(log, monkeypatch):
     old = put(log, "a", "aa", 0, begins=True, at=1)
-    read = spool._read_entry
+    read = spool.read_entry
 
-    def replace_first(entry):
+    def replace_first(files, entry):
         if entry == old and old.exists():
             put(log, "a", "aa", 1, begins=True, at=2)
-            spool.remove_entries([old])
-        return read(entry)
+            spool.remove_entries(FILES, log, [old])
+        return read(files, entry)
 
-    monkeypatch.setattr(spool, "_read_entry", replace_first)
+    monkeypatch.setattr(spool, "read_entry", replace_first)
     with open_for_reading(log) as shown:
         assert shown.incomplete is None
         assert shown.con.sql("SELECT end_step FROM segments").fetchall() == [(2,)]

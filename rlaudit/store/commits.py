@@ -1,0 +1,195 @@
+"""A small file beside the log that says what was committed to it, so that a loss shows.
+
+DuckDB replays a write-ahead log up to where it is cut and says nothing of the rest, and an older
+copy in the place of a log looks like any log. So after each commit its writer replaces
+``runs.duckdb.commits``: for each segment its rows by table, its last ids and its heartbeat.
+Whoever opens the log compares it with that.
+
+A log that was copied without this file has none to compare with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from rlaudit.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+    from rlaudit.store.files import Files
+
+# What has ended and is in the log is kept for so many segments.
+_MOST_SEGMENTS = 64
+_MOST_BYTES = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The last commit of a segment: rows of it in the log by table, its last ids, its state."""
+
+    run_id: str
+    heartbeat_at: str
+    state: str
+    rows: Mapping[str, int]
+    last_ids: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """What of a segment was committed and is not in the log.
+
+    ``rows`` are those that are gone, by table; none if it is only the segment's last state.
+    """
+
+    segment_id: str
+    commit: Commit
+    rows: Mapping[str, int]
+
+    def __str__(self) -> str:
+        """Say it in a few words."""
+        counts = [f"{count:,} {table}" for table, count in self.rows.items()]
+        what = ", ".join(counts) or f"that it is {self.commit.state}"
+        ids = [f"{name} {value:,}" for name, value in self.commit.last_ids.items()]
+        reached = f" (it had reached {', '.join(ids)})" if ids else ""
+        return f"of run {self.commit.run_id} {what}{reached}"
+
+
+class DamagedCommitsError(DatabaseError):
+    """The file cannot be read, so nothing can be compared."""
+
+
+def commits_file(path: Path) -> Path:
+    """Return the file that says what was committed to the log at ``path``."""
+    return path.with_name(path.name + ".commits")
+
+
+def log_id(con: DuckDBPyConnection) -> str:
+    """Return what tells the log from every other one: when it was created, to a microsecond."""
+    rows = con.sql("SELECT min(created_at) FROM raw.schema_version").fetchall()
+    return "" if rows[0][0] is None else rows[0][0].isoformat()
+
+
+def read_commits(files: Files, path: Path, log: str) -> dict[str, Commit]:
+    """Return the last commit of each segment of the log at ``path``, whose id is ``log``.
+
+    Nothing if there is no such file, or it is of another log, which was in this one's place.
+
+    Raises :class:`DamagedCommitsError` if the file is not what was written.
+    """
+    file = commits_file(path)
+    try:
+        text = files.read(file, at_most=_MOST_BYTES).decode()
+        stated = json.loads(text)
+        content = stated["content"]
+        if stated["digest"] != _digest(content):
+            raise DamagedCommitsError(f"{file} was changed after it was written")
+        if content["log"] != log:
+            return {}
+        return {name: Commit(**commit) for name, commit in content["segments"].items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamagedCommitsError(f"{file} cannot be read ({_reason(error)})") from error
+
+
+def note_commit(
+    files: Files,
+    path: Path,
+    con: DuckDBPyConnection,
+    segments: Iterable[str],
+    last_ids: Mapping[str, Mapping[str, int]],
+) -> None:
+    """Say what the log has of ``segments`` after a commit; called while it is still held open.
+
+    ``last_ids`` are by segment, where they are known. What is said of other segments stays, also
+    of those whose rows are gone.
+
+    Raises :class:`OSError` if the file cannot be written; then it says less than there is.
+    """
+    log = log_id(con)
+    known: dict[str, Commit] = {}
+    with contextlib.suppress(DamagedCommitsError):  # whoever opened the log has said so
+        known = read_commits(files, path, log)
+    there = _states(con, [*known, *segments])
+    for segment_id in segments:
+        if segment_id in there:
+            run_id, heartbeat_at, state, rows = there[segment_id]
+            ids = last_ids.get(segment_id) or getattr(known.get(segment_id), "last_ids", {})
+            known[segment_id] = Commit(run_id, _text(heartbeat_at), state, rows, ids)
+    kept = _pruned(known, there)
+    content = {"log": log, "segments": {name: asdict(commit) for name, commit in kept.items()}}
+    text = json.dumps({"digest": _digest(content), "content": content})
+    files.write(commits_file(path), text.encode())
+
+
+def find_gone(con: DuckDBPyConnection, commits: Mapping[str, Commit]) -> list[Gone]:
+    """Return what was committed, as ``commits`` say, and is not in the log behind ``con``."""
+    there = _states(con, list(commits))
+    gone = []
+    for segment_id, commit in commits.items():
+        _, heartbeat_at, _, rows = there.get(segment_id, (None, None, None, {}))
+        if heartbeat_at is None or _text(heartbeat_at) < commit.heartbeat_at:
+            lost = {
+                table: count - rows.get(table, 0)
+                for table, count in commit.rows.items()
+                if count > rows.get(table, 0)
+            }
+            gone.append(Gone(segment_id, commit, lost))
+    return gone
+
+
+def describe(path: Path, gone: Sequence[Gone]) -> str:
+    """Say in a sentence what was committed to the log at ``path`` and is not there."""
+    more = f" and {len(gone) - 1:,} more" if len(gone) > 1 else ""
+    return (
+        f"{path} lacks rows that were committed to it: {gone[0]}{more}; its write-ahead log was "
+        f"cut or lost, or an older copy was put in its place ({commits_file(path).name} beside it "
+        "says so; delete that file if this is meant)"
+    )
+
+
+def _states(
+    con: DuckDBPyConnection, segments: Sequence[str]
+) -> dict[str, tuple[str, datetime | None, str, dict[str, int]]]:
+    rows = con.execute(
+        "SELECT segment_id, run_id, heartbeat_at, state, rows_written FROM raw.segments "
+        "WHERE list_contains(?, segment_id)",
+        [segments],
+    ).fetchall()
+    return {name: (run_id, at, state, counts or {}) for name, run_id, at, state, counts in rows}
+
+
+def _pruned(known: Mapping[str, Commit], there: Mapping[str, Any]) -> dict[str, Commit]:
+    """Return ``known`` without old segments that have ended and are in the log."""
+    newest = sorted(known, key=lambda name: known[name].heartbeat_at)[-_MOST_SEGMENTS:]
+    return {
+        name: commit
+        for name, commit in known.items()
+        if name in newest
+        or commit.state == "running"
+        or name not in there
+        or _text(there[name][1]) < commit.heartbeat_at
+    }
+
+
+def _text(moment: datetime | None) -> str:
+    # With all six digits, so that texts compare as the moments do.
+    return "" if moment is None else moment.isoformat(timespec="microseconds")
+
+
+def _digest(content: Any) -> str:
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,0 +1,187 @@
+"""What a writer asks of the machine: time, the file system, and a connection to the log.
+
+All of it is handed in, so that a simulator can take the machine's place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+from uuid import uuid4
+
+import filelock
+
+from rlaudit.store.connect import open_for_writing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+    from rlaudit.store.connect import Patience
+
+_DRAFT = ".new"
+
+
+class Identity(NamedTuple):
+    """Which file stands under a name: equal as long as it is the same file."""
+
+    device: int
+    number: int
+
+
+class Files:
+    """The calls of the file system that writing beside a log takes."""
+
+    def names(self, folder: Path) -> list[str]:
+        """Return the names in ``folder``, in order; none if it is no folder."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            return sorted(found.name for found in folder.iterdir())
+        return []
+
+    def read(self, path: Path, *, at_most: int) -> bytes:
+        """Return the content of ``path``.
+
+        Raises :class:`OSError` if it cannot be read, is no regular file, or is larger than
+        ``at_most`` bytes.
+        """
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(f"{path} is no regular file")
+        if found.st_size > at_most:
+            raise OSError(f"{path} has {found.st_size:,} bytes, more than {at_most:,}")
+        return path.read_bytes()
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Put ``content`` at ``path``, whole and on the disk when this returns.
+
+        Until then whatever was there before is there. Raises :class:`OSError` if that cannot be;
+        nothing is left behind then.
+        """
+        draft = path.with_name(f".{path.name}.{uuid4().hex}{_DRAFT}")
+        try:
+            with draft.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        except BaseException:  # Ctrl-C as well
+            with contextlib.suppress(OSError):
+                draft.unlink()
+            raise
+        self._sync(path.parent)
+
+    def remove(self, path: Path) -> None:
+        """Delete a file that may be gone already; what cannot be deleted now is left for later."""
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder unless it is there; the one above it must be."""
+        path.mkdir(exist_ok=True)
+
+    def remove_folder(self, path: Path) -> None:
+        """Delete a folder if it is empty."""
+        with contextlib.suppress(OSError):
+            path.rmdir()
+
+    def identity(self, path: Path) -> Identity | None:
+        """Return which file stands at ``path``; None if there is none."""
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        return Identity(found.st_dev, found.st_ino)
+
+    def size(self, path: Path) -> int:
+        """Return how many bytes ``path`` has; 0 if it is gone."""
+        try:
+            return path.stat().st_size
+        except OSError:
+            return 0
+
+    def changed_at(self, path: Path) -> float | None:
+        """Return when ``path`` was last written, in seconds since 1970; None if it is gone."""
+        try:
+            return path.stat().st_mtime
+        except OSError:
+            return None
+
+    @contextlib.contextmanager
+    def locked(self, path: Path) -> Iterator[bool]:
+        """Give whether this process has the lock ``path`` to itself; it does not wait for it.
+
+        Whatever ends the process frees the lock. A lock that cannot be had at all counts as free.
+        """
+        lock = filelock.FileLock(path, timeout=0)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            yield False
+            return
+        except (OSError, NotImplementedError):
+            yield True
+            return
+        try:
+            yield True
+        finally:
+            # The next holder makes it anew.
+            with contextlib.suppress(OSError):
+                path.unlink()
+            lock.release()
+
+    @staticmethod
+    def _sync(folder: Path) -> None:
+        """Make a rename durable, where folders can be opened (not on Windows)."""
+        with contextlib.suppress(OSError):
+            handle = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+def is_draft(name: str) -> bool:
+    """Say whether ``name`` is that of a file that :meth:`Files.write` has not finished."""
+    return name.startswith(".") and name.endswith(_DRAFT)
+
+
+def utc_now() -> datetime:
+    """Return the time as the log has it: UTC, without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class OpenLog(Protocol):
+    """How the log is opened for writing; :func:`open_for_writing` is one."""
+
+    def __call__(
+        self, path: Path, *, wait: float | Patience
+    ) -> AbstractContextManager[DuckDBPyConnection]:
+        """Open it; see :func:`open_for_writing`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The machine on which a writer works.
+
+    Attributes:
+        files: the file system.
+        now: the time, UTC without a zone.
+        clock: seconds that only grow.
+        sleep: waits for so many seconds.
+        open_log: opens the log for writing.
+
+    """
+
+    files: Files = field(default_factory=Files)
+    now: Callable[[], datetime] = utc_now
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], object] = time.sleep
+    open_log: OpenLog = open_for_writing
