@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 # Others who hold the file make a flush wait for this long. A start and an end wait for longer: the
 # first must know whether the run's id is free, and after the second there may be no other.
 _FLUSH_WAIT = 2.0
+# A spool that others fill as well is taken in once in so many seconds, so that the log is free for
+# readers most of the time.
+_FOLD_SECONDS = 5.0
 # So much of the spool is taken in at once: about a second's work, during which nobody can read.
 _FOLD_BYTES = 16 * 2**20
 
@@ -90,6 +94,7 @@ class RunWriter:
         self._state: State = "running"
         self._run_stored = False
         self._spooling = False
+        self._spool_told = False
         self._pending = Pending()
         self._last_heartbeat_entry: Path | None = None
         self._unsettled: _Unsettled | None = None
@@ -124,7 +129,7 @@ class RunWriter:
         except _UnusableError as error:
             raise error.error from error
         except DatabaseLockedError as error:
-            self._to_spool(error)
+            self._to_spool(str(error))
             if self.problem:
                 raise self.problem from error
 
@@ -148,10 +153,10 @@ class RunWriter:
             self.failure = self.failure or self._loss
         elif self._spooling:
             with spool.folding(self._machine.files, self.path) as alone:
-                if alone:
+                if alone and self._is_fold_due():
                     self._store(min(self._wait, _FLUSH_WAIT))
                 else:
-                    self._to_spool(None)
+                    self._to_spool(f"other processes write to {self.path}")
         else:
             self._store(min(self._wait, _FLUSH_WAIT))
 
@@ -168,11 +173,11 @@ class RunWriter:
                 # There is no later flush that would find what is gone.
                 self._to_database(wait)
         except DatabaseLockedError as error:
-            self._to_spool(error)
+            self._to_spool(str(error))
         except _UnusableError as error:
             if self._state != "running":
                 self._lose(f"{error}, and what was written to it is gone")
-            self._to_spool(error)
+            self._to_spool(str(error))
         except DatabaseError as error:
             self._keep(error)
 
@@ -244,7 +249,8 @@ class RunWriter:
         self._place.left = Left(commits.log_id(con), row["heartbeat_at"])
         self._place.last_ids |= self._pending.last_ids()
         self._note_commit(con, folded)
-        self._written(run_id)
+        others = {spool.segment_of(entry) for entry in folded.done} - {self.segment_id}
+        self._written(run_id, others_spool=bool(others))
         return folded
 
     def _note_commit(self, con: DuckDBPyConnection, folded: fold.Folded) -> None:
@@ -263,7 +269,7 @@ class RunWriter:
         for reason in folded.unreadable.values():
             self._warn_once(f"{reason}; its rows are not in the log, and it is left there")
 
-    def _written(self, run_id: str) -> None:
+    def _written(self, run_id: str, *, others_spool: bool) -> None:
         if run_id != self.run_id:
             self._warn(
                 f"the run id {self.run_id} was taken while {self.path} was locked or gone; "
@@ -274,8 +280,10 @@ class RunWriter:
         self._place.entries.clear()
         self._last_heartbeat_entry = None
         self._delivered()
-        if self._spooling:
-            self._spooling = False
+        # Where others spool as well, all of them do: one at a time takes in what is there.
+        self._spooling = others_spool
+        if self._spool_told and not others_spool:
+            self._spool_told = False
             self._warn(f"{self.path} is free again; the spooled rows are in it")
             spool.sweep(self._machine, self.path)
 
@@ -405,14 +413,25 @@ class RunWriter:
 
     # --- into the spool ----------------------------------------------------------------------
 
-    def _to_spool(self, reason: DatabaseError | None) -> None:
-        """Write what is pending to the spool; ``reason`` says why, None if that was said."""
+    def _is_fold_due(self) -> bool:
+        """Say whether no one else spools, or readers have had their turn since the last fold-in."""
+        files = self._machine.files
+        entries = spool.list_entries(files, self.path)
+        if all(spool.segment_of(entry) == self.segment_id for entry in entries):
+            return True
+        changed = files.changed_at(commits.commits_file(self.path))
+        now = self._machine.now().replace(tzinfo=UTC).timestamp()
+        return changed is None or not 0 <= now - changed < _FOLD_SECONDS
+
+    def _to_spool(self, reason: str) -> None:
+        """Write what is pending to the spool; ``reason`` says why."""
+        self._spooling = True
         if self._unsettled:
             # Its rows may be in the file already; only the file can tell.
-            self._keep(reason or DatabaseLockedError(f"{self.path} is held open"))
+            self._keep(DatabaseLockedError(reason))
             return
-        if not self._spooling:
-            self._add("events", [self._event("spool", {"reason": str(reason)})])
+        if not self._spool_told:
+            self._add("events", [self._event("spool", {"reason": reason})])
         place = self._place
         counts = dict(self._pending.counts)
         ledger = self.ledger.copy()
@@ -435,8 +454,8 @@ class RunWriter:
         place.entries[name] = counts
         place.flushes += 1
         self._run_stored = True
-        if not self._spooling:
-            self._spooling = True
+        if not self._spool_told:
+            self._spool_told = True
             folder = spool.spool_folder(self.path).name
             self._warn(f"{reason}; rows go to {folder} and are added later")
         self._delivered()

@@ -4,14 +4,13 @@
         [--flush-seconds 1] [--updates-per-second 100]
 
 Each writer is a process with a recorder, each reader one that opens the log again and again: all
-but the last count the samples of each run, the last one audits the log. A writer's wait is that
+but the last count the samples of each run, the last one runs all checks. A writer's wait is that
 of a flush, from when the rows were handed over to when they are in the log or its spool; a
-trainer's is that of one call that hands rows over. A reader's wait is that for the open log.
+trainer's is that of one call that hands rows over. A reader's wait is that for the file; the time
+that opening takes holds the reading of the spool as well.
 
 Exit code 1 if a row that was offered is not in the log at the end.
 """
-
-# ruff: noqa: T201 - a command prints its result
 
 from __future__ import annotations
 
@@ -27,26 +26,24 @@ from typing import TYPE_CHECKING, Any
 
 from recorder_cost import BATCH, make_rows
 
-from rlaudit.errors import DatabaseLockedError, RlauditError
+from rlaudit.errors import RlauditError
 from rlaudit.record import Recorder
 from rlaudit.records import RunInfo
-from rlaudit.store import open_for_reading
+from rlaudit.store import Patience, open_for_reading
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from multiprocessing.queues import Queue
 
 
-def write(
-    db: Path, number: int, seconds: float, flush_seconds: float, rate: float, told: Queue[Any]
-) -> None:
-    """Record updates at ``rate`` a second for ``seconds``, and tell what was waited for."""
+def write(db: Path, number: int, args: argparse.Namespace, told: Queue[Any]) -> None:
+    """Record updates as ``args`` say, and tell what was waited for."""
     import numpy as np  # noqa: PLC0415 - in the process that needs it
 
     rng = np.random.default_rng(number)
     rows = [make_rows(step, rng) for step in range(100)]
-    recorder = Recorder(
-        db, RunInfo(f"writer-{number}", "contention", "env", "{}"), flush_seconds=flush_seconds
-    )
+    run = RunInfo(f"writer-{number}", "contention", "env", "{}")
+    recorder = Recorder(db, run, flush_seconds=args.flush_seconds)
     deliver, flushes = recorder._writer.deliver, []
 
     def timed(*arguments: Any) -> None:
@@ -56,7 +53,7 @@ def write(
 
     recorder._writer.deliver = timed  # type: ignore[method-assign] # measured where it happens
     began, step, longest_call = time.monotonic(), 0, 0.0
-    while time.monotonic() - began < seconds:
+    while time.monotonic() - began < args.seconds:
         step += 1
         transition, update, samples = rows[step % 100]
         before = time.perf_counter()
@@ -66,7 +63,7 @@ def write(
         recorder.progress(step, 0, 0)
         longest_call = max(longest_call, time.perf_counter() - before)
         recorder.check()
-        time.sleep(max(0.0, began + step / rate - time.monotonic()))
+        time.sleep(max(0.0, began + step / args.updates_per_second - time.monotonic()))
     ending = time.monotonic()
     ledger = recorder.close("finished")
     told.put(
@@ -83,29 +80,36 @@ def write(
 
 def read(db: Path, number: int, seconds: float, audits: bool, told: Queue[Any]) -> None:
     """Open the log again and again for ``seconds``, and tell how long that took each time."""
-    from rlaudit.auditing import audit  # noqa: PLC0415 - in the process that needs it
+    from rlaudit.auditing import run_checks  # noqa: PLC0415 - in the process that needs it
+    from rlaudit.sqlfiles import read_checks, sql_root  # noqa: PLC0415
 
-    began, waits, refused, seen = time.monotonic(), [], 0, 0
+    checks = read_checks(sql_root() / "checks")[0]
+    began, waits, took, wrong, seen = time.monotonic(), [], [], 0, 0
     while time.monotonic() - began < seconds:
+        slept: list[float] = []
         before = time.monotonic()
         try:
-            if audits:
-                audit(db, wait=120.0)
-            else:
-                with open_for_reading(db, wait=120.0) as log:
-                    waits.append(time.monotonic() - before)
-                    counted = log.con.sql("SELECT count(*) FROM samples").fetchall()[0][0]
-                if counted < seen:
-                    refused += 1  # rows that were seen are gone: never
-                seen = counted
-        except DatabaseLockedError:
-            refused += 1
+            with open_for_reading(db, wait=Patience(120.0, _noting(slept))) as log:
+                took.append(time.monotonic() - before)
+                if audits:
+                    run_checks(log.con, checks)
+                counted = log.con.sql("SELECT count(*) FROM samples").fetchall()[0][0]
+            wrong += counted < seen  # rows that were seen are gone: never
+            seen = counted
         except RlauditError as error:
             print(f"reader {number}: {error}", file=sys.stderr)
-            refused += 1
-        if audits:
-            waits.append(time.monotonic() - before)
-    told.put({"reader": number, "waits": waits, "refused": refused, "audits": audits})
+            wrong += 1
+        waits.append(sum(slept))
+    told.put({"reader": number, "audits": audits, "waits": waits, "took": took, "wrong": wrong})
+
+
+def _noting(slept: list[float]) -> Callable[[float], None]:
+    def sleep(seconds: float) -> None:
+        before = time.monotonic()
+        time.sleep(seconds)
+        slept.append(time.monotonic() - before)
+
+    return sleep
 
 
 def main() -> int:
@@ -123,11 +127,7 @@ def main() -> int:
         db = Path(folder) / "runs.duckdb"
         Recorder(db, RunInfo("first", "contention", "env", "{}")).close("finished")
         processes = [
-            context.Process(
-                target=write,
-                args=(db, n, args.seconds, args.flush_seconds, args.updates_per_second, told),
-            )
-            for n in range(args.writers)
+            context.Process(target=write, args=(db, n, args, told)) for n in range(args.writers)
         ]
         processes += [
             context.Process(target=read, args=(db, n, args.seconds, n == args.readers - 1, told))
@@ -140,9 +140,7 @@ def main() -> int:
             process.join()
         Recorder(db, RunInfo("last", "contention", "env", "{}")).close("finished")
         with open_for_reading(db) as log:
-            stored = dict(
-                log.con.sql("SELECT run_id, count(*) FROM samples GROUP BY 1").fetchall()
-            )
+            stored = dict(log.con.sql("SELECT run_id, count(*) FROM samples GROUP BY 1").fetchall())
             incomplete = log.incomplete
         left = sorted(path.name for path in db.parent.iterdir())
     writers = [answer for answer in answers if "writer" in answer]
@@ -163,10 +161,12 @@ def main() -> int:
                 "readers": [
                     {
                         "audits": answer["audits"],
-                        "opened": len(answer["waits"]),
-                        "refused": answer["refused"],
-                        "median": statistics.median(answer["waits"] or [0.0]),
-                        "longest": max(answer["waits"] or [0.0]),
+                        "opened": len(answer["took"]),
+                        "wrong": answer["wrong"],
+                        "wait_median": statistics.median(answer["waits"]),
+                        "wait_longest": max(answer["waits"]),
+                        "open_median": statistics.median(answer["took"] or [0.0]),
+                        "open_longest": max(answer["took"] or [0.0]),
                     }
                     for answer in answers
                     if "reader" in answer
