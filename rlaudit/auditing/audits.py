@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import duckdb
 
 from rlaudit.auditing.baseline import apply_baseline, read_baseline
 from rlaudit.auditing.checks import run_checks
@@ -24,10 +21,10 @@ from rlaudit.auditing.sourcing import find_sources
 from rlaudit.auditing.stated import setting_notes
 from rlaudit.errors import NotALogError, Problem, RlauditError, UsageError
 from rlaudit.sqlfiles import read_checks, sql_root
-from rlaudit.store import first_line, open_for_reading, refuse_unwritable, spilling
+from rlaudit.store import open_for_reading, refuse_unwritable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -80,7 +77,7 @@ def audit(
             that the log is looked at once.
         on_progress: called before each check and once at the end with the number of checks done,
             their number, the name of the check, and the source.
-        memory_limit: what DuckDB may use, such as ``4GB``; its default if None.
+        memory_limit: what DuckDB may use, such as ``4GB``; 70% of what is free if None.
         threads: threads that DuckDB uses; all cores if None.
 
     Raises:
@@ -124,6 +121,7 @@ def audit(
             threads=threads,
             history=history,
             must_be_log=source.named,
+            others=bool(checks_dirs),
         )
 
     reports, notes = _audit_each(found, runs, chosen, one)
@@ -155,22 +153,23 @@ def audit_log(
     threads: int | None = None,
     history: History | None = None,
     must_be_log: bool = True,
+    others: bool = False,
 ) -> SourceReport:
     """Run ``checks`` over one log. A log that cannot be read is a problem in the report.
 
     The arguments are those of :func:`audit`; ``runs`` are the ids of those that are judged, all if
     there are none, and ``history`` is what earlier audits said of the log. Rows on which it has a
     verdict are not read again where that is possible, and the report says how far each run is.
+    ``others`` shows other tables of the file, which checks of a user's own may read.
 
     Raises :class:`UsageError` for a run that the log does not have, and :class:`NotALogError` for
     another file if ``must_be_log`` is not set.
     """
     name, path = str(source), Path(source).absolute()
     try:
-        with (
-            open_for_reading(path, wait=wait) as log,
-            _bounded(log.con, memory_limit, threads),
-        ):
+        with open_for_reading(
+            path, wait=wait, others=others, memory_limit=memory_limit, threads=threads
+        ) as log:
             snapshot = () if history is None else snapshot_of(log.con, runs)
             if look is None and history is not None:
                 look = history.look(snapshot)
@@ -202,9 +201,6 @@ def audit_log(
         raise
     except RlauditError as error:
         return _unread(name, path, error, named=must_be_log, look=look)
-    except duckdb.Error as error:
-        problem = Problem(f"cannot read {name}: {first_line(error)}", source=name)
-    return SourceReport(name, path, problems=(problem,), look=look)
 
 
 def _audit_each(
@@ -285,22 +281,3 @@ def _beyond(number: int, sources: int, on_progress: Progress | None) -> Progress
         return on_progress(number * checks + done, sources * checks, check, source)
 
     return show
-
-
-@contextlib.contextmanager
-def _bounded(
-    con: DuckDBPyConnection, memory_limit: str | None, threads: int | None
-) -> Iterator[None]:
-    """Let ``con`` spill to a folder of its own, and use no more than it may."""
-    with spilling(con):
-        for setting, value in (("memory_limit", memory_limit), ("threads", threads)):
-            if value is None:
-                continue
-            try:
-                con.execute(f"SET {setting} = ?", [value])
-            except duckdb.Error as error:
-                raise UsageError(
-                    f"{setting} cannot be {value!r}: {first_line(error)}",
-                    hint="for example 4GB" if setting == "memory_limit" else "",
-                ) from error
-        yield

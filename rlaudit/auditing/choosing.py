@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from rlaudit.auditing.scope import known_runs, refuse_unknown
-from rlaudit.errors import DatabaseError, Problem, RlauditError, UsageError
-from rlaudit.store import first_line, open_for_reading
+from rlaudit.errors import Problem, RlauditError, UsageError
+from rlaudit.store import open_for_reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,9 +52,6 @@ def choose_runs(
                 known = known_runs(log.con)
         except RlauditError as error:
             chosen[source.path] = error
-            continue
-        except duckdb.Error as error:
-            chosen[source.path] = DatabaseError(f"cannot read {source.name}: {first_line(error)}")
             continue
         everywhere |= known
         chosen[source.path] = tuple(run for run in runs if run in known)

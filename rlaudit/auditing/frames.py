@@ -61,7 +61,7 @@ class OpenLog:
 
     def __init__(self, path: str | Path, wait: float) -> None:
         self._stack = contextlib.ExitStack()
-        self._log: Log = self._stack.enter_context(open_for_reading(path, wait=wait))
+        self._log: Log = self._stack.enter_context(open_for_reading(path, wait=wait, others=True))
 
     @property
     def incomplete(self) -> str | None:

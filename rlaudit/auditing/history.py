@@ -7,6 +7,7 @@ how often the log was looked at while it grew.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
@@ -18,9 +19,9 @@ import duckdb
 
 from rlaudit.auditing.results import RunSnapshot
 from rlaudit.auditing.scripts import tables_needed
-from rlaudit.errors import DatabaseError, SchemaVersionError
+from rlaudit.errors import NotALogError, SchemaVersionError
 from rlaudit.sqlfiles import load_shared, read_sql
-from rlaudit.store import Layout, attach_for_reading, batches, open_for_writing
+from rlaudit.store import Layout, attach_for_reading, batches, open_for_writing, show_others
 from rlaudit.version import __version__
 
 if TYPE_CHECKING:
@@ -131,8 +132,7 @@ def read_history(
     path = Path(path)
     if not path.exists() or path.stat().st_size == 0:
         return History({})
-    with attach_for_reading(path, wait=wait) as con:
-        _refuse_version(_version_of(con, "log"), path)
+    with open_history(path, wait=wait) as con:
         rows = con.execute(_LAST_VERDICTS, [str(source.resolve())]).fetchall()
         states = con.execute(_SNAPSHOTS, [str(source.resolve())]).fetchall()
     shared = load_shared()
@@ -143,6 +143,25 @@ def read_history(
             run = RunSnapshot(*snapshot)
             found.setdefault(name, {})[run.run_id] = Earlier(wrong_rows, diagnosis or "", run)
     return History(found, [RunSnapshot(*state) for state in states])
+
+
+@contextlib.contextmanager
+def open_history(path: str | Path, *, wait: float = 10.0) -> Iterator[DuckDBPyConnection]:
+    """Open the file at ``path`` for reading: its tables, and the view of them, as they are here.
+
+    Raises :class:`NotALogError` if it is a database of another kind, and what
+    :func:`rlaudit.store.attach_for_reading` raises.
+    """
+    path = Path(path).absolute()
+    with attach_for_reading(path, wait=wait, layout=_LAYOUT) as con:
+        _ensure(con, path)
+        for _, table in _LAYOUT.tables:
+            con.execute(f"CREATE VIEW {table} AS FROM log.main.{table}")
+        for statement in con.extract_statements(read_sql(_LAYOUT.script)):
+            if "CREATE VIEW" in statement.query:
+                con.execute(statement)
+        show_others(con, {*_LAYOUT.tables, ("main", "history")})
+        yield con
 
 
 def fingerprint(check: CheckFile, shared: Mapping[str, SharedFile]) -> str:
@@ -160,8 +179,8 @@ _STATE = (
 )
 _SNAPSHOTS = f"""
     SELECT DISTINCT {_STATE}
-    FROM log.audited_runs AS r
-    JOIN log.audits AS a USING (audit_id)
+    FROM audited_runs AS r
+    JOIN audits AS a USING (audit_id)
     WHERE a.source = ?
 """  # noqa: S608 - constants
 _LAST_VERDICTS = f"""
@@ -169,16 +188,16 @@ _LAST_VERDICTS = f"""
         SELECT
             v.check_name, v.fingerprint, v.run_id,
             arg_max(v.audit_id, a.audited_at) AS audit_id
-        FROM log.verdicts AS v
-        JOIN log.audits AS a USING (audit_id)
+        FROM verdicts AS v
+        JOIN audits AS a USING (audit_id)
         WHERE a.source = ? AND a.incomplete IS NULL AND v.status IN ('pass', 'fail')
             AND v.run_id IS NOT NULL
         GROUP BY ALL
     )
     SELECT v.check_name, v.fingerprint, v.wrong_rows, v.diagnosis, {_STATE}
     FROM last
-    JOIN log.verdicts AS v USING (check_name, fingerprint, run_id, audit_id)
-    JOIN log.audited_runs AS r USING (audit_id, run_id)
+    JOIN verdicts AS v USING (check_name, fingerprint, run_id, audit_id)
+    JOIN audited_runs AS r USING (audit_id, run_id)
 """  # noqa: S608 - constants
 
 
@@ -233,21 +252,14 @@ def _create(con: DuckDBPyConnection) -> None:
 
 
 def _ensure(con: DuckDBPyConnection, path: Path) -> None:
-    _refuse_version(_version_of(con, None), path)
-
-
-def _version_of(con: DuckDBPyConnection, database: str | None) -> int | None:
-    owner = "" if database is None else f"{database}."
+    """Refuse the file that is attached as ``log`` if it is no history of this version."""
     try:
-        rows = con.execute(f"SELECT max(version) FROM {owner}audit_schema_version").fetchall()  # noqa: S608 - one of two constants
+        rows = con.execute("SELECT max(version) FROM log.main.audit_schema_version").fetchall()
+        version = rows[0][0]
     except duckdb.CatalogException:
-        return None
-    return None if rows[0][0] is None else int(rows[0][0])
-
-
-def _refuse_version(version: int | None, path: Path) -> None:
+        version = None
     if version is None:
-        raise DatabaseError(
+        raise NotALogError(
             f"{path} is a database, but no history of audits", hint="record into another file"
         )
     if version != HISTORY_VERSION:
@@ -258,4 +270,4 @@ def _refuse_version(version: int | None, path: Path) -> None:
         )
 
 
-_LAYOUT = Layout(_create, _ensure)
+_LAYOUT = Layout("schema/audit.sql", ("main", "audit_schema_version"), _create, _ensure)

@@ -77,11 +77,8 @@ class NewRows:
             self._make(name, home, key, limits)
             self._made[index] = (name, SharedTables(self._con, self._runs))
         name, shared = self._made[index]
-        self._con.execute(f"USE {name}")
-        try:
+        with self._in_place(name):
             yield shared
-        finally:
-            self._con.execute(f'USE "{home}"')
 
     def _make(
         self, name: str, home: str, key: str, limits: Iterable[tuple[str | None, int | None]]
@@ -102,11 +99,21 @@ class NewRows:
                     f"WHERE read.run_id IS NULL OR rows.{key} > read.last)"
                 )
             self._con.execute(f"CREATE VIEW {name}.raw.{table} AS FROM {source}")
-        self._con.execute(f"USE {name}")
-        try:
+        with self._in_place(name):
             self._con.execute(read_sql("schema/views.sql"))
+
+    @contextlib.contextmanager
+    def _in_place(self, name: str) -> Iterator[None]:
+        """Let names mean what is in the database ``name`` before what they meant."""
+        path = self._con.execute("SELECT current_setting('search_path')").fetchall()[0][0]
+        before = [path] if path else []
+        self._con.execute(
+            "SET search_path = ?", [",".join([f"{name}.main", f"{name}.raw", *before])]
+        )
+        try:
+            yield
         finally:
-            self._con.execute(f'USE "{home}"')
+            self._con.execute("SET search_path = ?", [path])
 
     def _is_unchanged(self, key: str, snapshot: RunSnapshot) -> bool:
         index = (key, snapshot.run_id, _last(snapshot, key), *sorted(snapshot.rows.items()))

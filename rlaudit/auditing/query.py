@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 _ROWS_AT_ONCE = 10_000
 # The line of the SQL that DuckDB shows below a message, and a caret where it is wrong.
 _EXCERPT = re.compile(r"^LINE (?P<line>\d+):.*\n *\^", re.MULTILINE)
-# What DuckDB says of statements that would change a view, as all tables of a log are.
-_CHANGES_A_VIEW = re.compile(r"base table|is not an? table|modify view|of type View")
+# What DuckDB says of statements that would change a view, as all tables of a log are, or the file.
+_CHANGES_THE_LOG = re.compile(
+    r"base table|is not an? table|modify view|of type View|attached in read-only mode"
+)
 
 
 class Rows:
@@ -75,9 +77,9 @@ def query(
     ``params`` are bound: ``sql`` reads each as ``$name`` or as ``getvariable('name')``. ``file``
     is where ``sql`` is from, for messages.
 
-    External access is off and the configuration locked from then on; the log itself is attached
-    read-only, so a script may define views and variables and can change nothing. ``timeout``
-    seconds bound the running and the reading of rows together (0: no bound).
+    ``con`` is as :func:`rlaudit.store.open_for_reading` gives it: shut off from other files, with
+    the log attached read-only, so a script may define views and variables and can change nothing.
+    ``timeout`` seconds bound the running and the reading of rows together (0: no bound).
 
     Raises :class:`QueryError` for SQL that DuckDB refuses, with the line that is wrong as its note
     if that is known, and for a query that takes too long, and :class:`UsageError` for a parameter
@@ -86,7 +88,6 @@ def query(
     if not timeout >= 0 or limit < 0:
         raise UsageError("--timeout and --limit cannot be negative", hint="0 lifts the limit")
     _refuse_no_text(sql)
-    _shut_off(con)
     # Python waits for no longer than TIMEOUT_MAX, some 300 years.
     bounded = 0 < timeout <= threading.TIMEOUT_MAX
     timer = threading.Timer(timeout, con.interrupt) if bounded else None
@@ -141,15 +142,6 @@ def _refuse_mismatch(sql: str, statements: Collection[Statement], given: Collect
     if unused:
         hint = did_you_mean(unused[0], read) if read else f"write ${unused[0]} where it belongs"
         raise UsageError(f"the query reads no parameter {unused[0]!r}", hint=hint)
-
-
-def _shut_off(con: DuckDBPyConnection) -> None:
-    """Leave ``con`` no way to files, the network, Python's variables or its own settings."""
-    if con.sql("SELECT current_setting('lock_configuration')").fetchall() == [(True,)]:
-        return
-    con.execute("SET python_enable_replacements = false")
-    con.execute("SET enable_external_access = false")
-    con.execute("SET lock_configuration = true")
 
 
 def _refuse_empty() -> NoReturn:
@@ -218,7 +210,7 @@ def _refusal(error: duckdb.Error, statement: Statement | None, file: Path | None
     offers = [line for line in lines[1:] if line.startswith(("Did you mean", "Candidate bindings"))]
     excerpt = _EXCERPT.search(text)
     message, hint = " ".join([first_line(error), *offers]), ""
-    if statement is not None and statement.type.name != "SELECT" and _CHANGES_A_VIEW.search(text):
+    if statement is not None and statement.type.name != "SELECT" and _CHANGES_THE_LOG.search(text):
         message = f"{statement.type.name} would change the log, which is open for reading only"
         hint = "a script can change a copy: CREATE TABLE mine AS FROM samples; ..."
     place = f"{file}:{excerpt['line']}" if file and excerpt else str(file or "")

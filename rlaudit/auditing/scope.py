@@ -7,11 +7,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from rlaudit.auditing.settings import read_configs
 from rlaudit.errors import UsageError, did_you_mean
 from rlaudit.sqlfiles import quoted_name
 from rlaudit.stated_config import StatedConfig
-from rlaudit.store import TABLES
+from rlaudit.store import TABLES, current_name, tables_and_views
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -166,24 +168,19 @@ class Scope:
         }
 
     def _columns(self, table: str) -> list[str]:
-        schema, _, name = table.rpartition(".")
-        found = self._con.execute(
-            """
-            SELECT column_name FROM duckdb_columns()
-            WHERE database_name = current_database() AND schema_name = ? AND table_name = ?
-            """,
-            [schema or "main", name],
-        ).fetchall()
-        return [row[0] for row in found]
+        """Return the columns of ``table``; none if there is no such table."""
+        try:
+            return self._con.sql(f"FROM {_quoted(table)}").columns
+        except duckdb.CatalogException:
+            return []
 
     def _tables(self) -> list[str]:
-        known = self._con.execute(
-            """
-            SELECT DISTINCT if(schema_name = 'main', '', schema_name || '.') || table_name
-            FROM duckdb_columns() WHERE database_name = current_database() AND NOT internal
-            """
-        ).fetchall()
-        return [row[0] for row in known]
+        known = {
+            name
+            for database in (current_name(self._con), "log")
+            for name in tables_and_views(self._con, database)
+        }
+        return [name if owner == "main" else f"{owner}.{name}" for owner, name in known]
 
 
 def is_of(runs: Sequence[str]) -> str:

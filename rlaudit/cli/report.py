@@ -118,7 +118,7 @@ def run(
     report = find_report(name, reports)
     if limit is None:
         limit = 0 if output else 1000
-    with open_for_reading(source, wait=wait) as log:
+    with open_for_reading(source, wait=wait, others=bool(reports)) as log:
         if log.incomplete:
             note(f"warning: incomplete: {log.incomplete}")
         with (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from pathlib import Path  # noqa: TC003 - Typer reads annotations when it runs
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -112,15 +112,16 @@ def _text(query: str | None, file: Path | None) -> str:
 @contextlib.contextmanager
 def _log_or_history(source: str, wait: float) -> Iterator[Log]:
     """Open a log, or a file to which audits were recorded; its view is ``history``."""
-    from rlaudit.store import open_for_reading
+    from rlaudit.auditing.history import open_history
+    from rlaudit.store import Log, open_for_reading
 
     with contextlib.ExitStack() as stack:
         try:
-            log = stack.enter_context(open_for_reading(source, wait=wait))
-        except NotALogError:
-            other = open_for_reading(source, wait=wait, require_log=False)
-            log = stack.enter_context(other)
-            audits = "SELECT 1 FROM duckdb_views() WHERE view_name = 'audit_schema_version'"
-            if not log.con.sql(audits).fetchall():
-                raise
+            log = stack.enter_context(open_for_reading(source, wait=wait, others=True))
+        except NotALogError as error:
+            try:
+                con = stack.enter_context(open_history(source, wait=wait))
+            except NotALogError:
+                raise error from None
+            log = Log(Path(source), con, is_log=False, incomplete=None)
         yield log

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rlaudit.experiments.conduct import is_finished
-from rlaudit.store import open_for_reading, open_for_writing, table_columns
+from rlaudit.store import batches, open_for_reading, open_for_writing, table_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,9 +55,7 @@ def add_episodes(log: Path, target: DuckDBPyConnection) -> None:
         rows = {table: opened.con.sql(_select(table)).to_arrow_table() for table in _TABLES}
     target.execute("BEGIN")
     for table, found in rows.items():
-        target.register("found", found)
-        target.execute(f"INSERT INTO raw.{table} SELECT * FROM found")  # noqa: S608 - a name of ours
-        target.unregister("found")
+        batches.insert(target, f"raw.{table}", found)
     target.execute("COMMIT")
 
 

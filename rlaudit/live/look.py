@@ -8,12 +8,10 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from rlaudit.auditing.reporting import find_report, reporting
 from rlaudit.auditing.settings import settings_of
 from rlaudit.curves import window_for
-from rlaudit.store import error_of, list_runs, open_for_reading
+from rlaudit.store import list_runs, open_for_reading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,17 +88,14 @@ def take_look(path: Path, run_id: str | None, *, wait: float | Patience) -> Look
     Raises what :func:`rlaudit.store.open_for_reading` raises.
     """
     _reports()  # parsed before the file is opened
-    try:
-        with open_for_reading(path, wait=wait) as log:
-            began = time.monotonic()
-            runs = tuple(list_runs(log))
-            detail = None
-            if run_id in {run.run_id for run in runs}:
-                with reporting(log.con, _reports(), runs=[run_id]) as reporter:
-                    detail = _detail(reporter, run_id)
-            incomplete, spooled = log.incomplete, log.spooled
-    except duckdb.Error as error:
-        raise error_of(path, error, writing=False) from error
+    with open_for_reading(path, wait=wait) as log:
+        began = time.monotonic()
+        runs = tuple(list_runs(log))
+        detail = None
+        if run_id in {run.run_id for run in runs}:
+            with reporting(log.con, _reports(), runs=[run_id]) as reporter:
+                detail = _detail(reporter, run_id)
+        incomplete, spooled = log.incomplete, log.spooled
     now = datetime.now(UTC).replace(tzinfo=None)
     return Look(now, runs, detail, incomplete, spooled, time.monotonic() - began)
 

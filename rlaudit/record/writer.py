@@ -27,7 +27,7 @@ from rlaudit.record.place import Left, Place, begin_again, find_gone, heartbeat,
 from rlaudit.record.segment import Progress, Resume, Segment, State
 from rlaudit.store import Patience, batches, commits, fold, refuse_if_running, spool
 from rlaudit.store.failures import error_of
-from rlaudit.store.files import Machine
+from rlaudit.store.machine import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

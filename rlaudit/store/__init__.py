@@ -7,16 +7,17 @@ open through DuckDB: POSIX then drops the process's lock on it.
 
 from __future__ import annotations
 
+from rlaudit.store.cage import engine, shut_off
+from rlaudit.store.catalogue import tables_and_views
 from rlaudit.store.connect import (
     Patience,
     attach_for_reading,
     open_for_writing,
     refuse_unwritable,
-    spilling,
 )
 from rlaudit.store.exact import Exact, fetch_exact, unique_names
 from rlaudit.store.failures import error_of, first_line
-from rlaudit.store.log import Log, open_for_reading
+from rlaudit.store.log import Log, open_for_reading, relations, show_others
 from rlaudit.store.runs import (
     RunState,
     RunSummary,
@@ -38,6 +39,7 @@ __all__ = [
     "RunSummary",
     "attach_for_reading",
     "current_name",
+    "engine",
     "error_of",
     "fetch_exact",
     "first_line",
@@ -47,8 +49,11 @@ __all__ = [
     "pid_alive",
     "refuse_if_running",
     "refuse_unwritable",
+    "relations",
     "run_state",
-    "spilling",
+    "show_others",
+    "shut_off",
     "table_columns",
+    "tables_and_views",
     "unique_names",
 ]

@@ -73,8 +73,8 @@ def commits_file(path: Path) -> Path:
 
 
 def log_id(con: DuckDBPyConnection) -> str:
-    """Return what tells the log from every other one: when it was created, to a microsecond."""
-    rows = con.sql("SELECT min(created_at) FROM raw.schema_version").fetchall()
+    """Return what tells the log behind ``con`` from every other one: when it was created."""
+    rows = con.sql("SELECT min(created_at) FROM log.raw.schema_version").fetchall()
     return "" if rows[0][0] is None else rows[0][0].isoformat()
 
 
@@ -161,7 +161,7 @@ def _states(
     con: DuckDBPyConnection, segments: Sequence[str]
 ) -> dict[str, tuple[str, datetime | None, str, dict[str, int]]]:
     rows = con.execute(
-        "SELECT segment_id, run_id, heartbeat_at, state, rows_written FROM raw.segments "
+        "SELECT segment_id, run_id, heartbeat_at, state, rows_written FROM log.raw.segments "
         "WHERE list_contains(?, segment_id)",
         [segments],
     ).fetchall()

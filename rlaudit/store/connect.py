@@ -9,29 +9,28 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import duckdb
 
 from rlaudit.errors import DatabaseError, DatabaseWriteError, NotALogError
 from rlaudit.store import schema
+from rlaudit.store.cage import engine, refuse_odd_file, shut_off
+from rlaudit.store.catalogue import refuse_forged
 from rlaudit.store.failures import error_of, is_lock, locked_error
+from rlaudit.store.snapshot import copied, is_being_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from duckdb import DuckDBPyConnection
 
-_T = TypeVar("_T")
-
-# New files are readable by every DuckDB from 1.5 on. One thread suffices for appending and leaves
-# the cores to the trainer.
-_WRITER_CONFIG = {"storage_compatibility_version": "v1.5.0", "threads": "1"}
+# New files are readable by every DuckDB from 1.5 on.
+_WRITER_CONFIG = {"storage_compatibility_version": "v1.5.0"}
 
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.25
@@ -66,13 +65,16 @@ def open_for_writing(
     """
     path = _named(path)
     patience = wait if isinstance(wait, Patience) else Patience(wait)
-    layout = layout or schema.Layout(schema.create, schema.ensure)
+    layout = layout or schema.log_layout()
     refuse_unwritable(path)
     try:
         if _is_absent_or_empty(path):
             _create(path, layout)
-        with contextlib.closing(_patiently(path, patience, lambda: _connect(path))) as con:
+        with _writer(path, patience) as con:
+            refuse_forged(con, path, layout.tables, layout.version_table, writing=True)
+            shut_off(con)
             layout.ensure(con, path)
+            _name_as_in_the_file(con, layout)
             yield con
     except (duckdb.Error, OSError) as error:
         raise error_of(path, error, writing=True) from error
@@ -80,36 +82,55 @@ def open_for_writing(
 
 @contextlib.contextmanager
 def attach_for_reading(
-    path: str | Path, *, wait: float | Patience = 10.0
+    path: str | Path,
+    *,
+    wait: float | Patience = 10.0,
+    layout: schema.Layout | None = None,
+    at_length: bool = False,
+    memory_limit: str | None = None,
+    threads: int | None = None,
 ) -> Iterator[DuckDBPyConnection]:
     """Attach any DuckDB file read-only, as the database ``log``, to a new in-memory DuckDB.
 
-    The file's own views and macros stay inside ``log``, so a macro that is named like a built-in
-    function does not replace it.
+    Writers wait, or spool, as long as it is attached. Of a log that is being written and is to be
+    read ``at_length`` a copy is attached; see :func:`attached_file`.
 
-    Raises :class:`DatabaseLockedError` when a writer holds the file past ``wait`` seconds, and
-    :class:`DatabaseError` for anything that is not a readable DuckDB file.
+    It can reach no other file; see :mod:`rlaudit.store.cage`. The file's own views and macros stay
+    inside ``log``, so a macro that is named like a built-in function does not replace it. If the
+    file is of the kind ``layout`` its tables are tables.
+
+    Raises :class:`DatabaseLockedError` when a writer holds the file past ``wait`` seconds,
+    :class:`DatabaseError` for anything that is not a readable DuckDB file or not as ``layout``
+    says, here or when a query fails that is made of it, and :class:`UsageError` for a limit that
+    makes no sense.
     """
     path = _named(path)
     patience = wait if isinstance(wait, Patience) else Patience(wait)
     _refuse_unreadable(path)
-    with contextlib.closing(duckdb.connect()) as con:
-        quoted = str(path).replace("'", "''")
-        # Without TYPE DuckDB looks at the file first, and for SQLite's goes to the network.
-        attach = f"ATTACH '{quoted}' AS log (READ_ONLY, TYPE duckdb)"
+    with engine(memory_limit=memory_limit, threads=threads) as con:
         try:
-            _patiently(path, patience, lambda: con.execute(attach))
-        except (duckdb.Error, OSError) as error:
-            raise error_of(path, error, writing=False) from error
-        # The log's times are UTC: what has a zone is compared with them, and shown, in UTC too.
-        con.execute("SET TimeZone = 'UTC'")
-        try:
-            yield con
-        except duckdb.IOException as error:
-            # A file that lacks blocks opens, and fails when a query needs one of them.
-            if str(path) in str(error):
-                raise error_of(path, error, writing=False) from error
+            with contextlib.ExitStack() as stack:
+                _attach(con, path, patience, "READ_ONLY")
+                if at_length and is_being_written(path):
+                    copy = stack.enter_context(copied(path))
+                    if copy is not None:
+                        con.execute("DETACH log")
+                        _attach(con, copy, patience, "READ_ONLY")
+                if layout is not None:
+                    refuse_forged(con, path, layout.tables, layout.version_table)
+                shut_off(con)
+                yield con
+        except duckdb.InterruptException:
             raise
+        except duckdb.Error as error:
+            # A file that lacks blocks, for one, opens, and fails when a query needs one of them.
+            raise error_of(path, error, writing=False) from error
+
+
+def attached_file(con: DuckDBPyConnection) -> Path:
+    """Return the file that ``con`` has attached as ``log``: the one asked for, or a copy of it."""
+    query = "SELECT path FROM duckdb_databases() WHERE database_name = 'log'"
+    return Path(con.sql(query).fetchall()[0][0])
 
 
 def _named(path: str | Path) -> Path:
@@ -126,41 +147,52 @@ def _named(path: str | Path) -> Path:
 
 
 @contextlib.contextmanager
-def spilling(con: DuckDBPyConnection) -> Iterator[None]:
-    """Let ``con`` put what does not fit into memory into a folder of its own.
-
-    DuckDB's own choice for a database in memory is a folder where the command was called, which
-    may be read-only.
-    """
-    with tempfile.TemporaryDirectory(prefix="rlaudit-", ignore_cleanup_errors=True) as folder:
-        con.execute("SET temp_directory = ?", [folder])
-        yield
-
-
-def _connect(path: Path) -> DuckDBPyConnection:
-    return duckdb.connect(str(path), config=dict(_WRITER_CONFIG))
+def _writer(path: Path, patience: Patience) -> Iterator[DuckDBPyConnection]:
+    """Attach the file at ``path``, which is made if it is not there, as ``log`` for writing."""
+    # Hardly any flush needs the folder, and to make one for each would cost more than the rest.
+    spill = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    # One thread suffices for appending and leaves the cores to the trainer.
+    with engine(threads=1, spill=spill, config=_WRITER_CONFIG) as con:
+        _attach(con, path, patience, "READ_WRITE")
+        yield con
 
 
-def _patiently(path: Path, patience: Patience, attempt: Callable[[], _T]) -> _T:
+def _attach(con: DuckDBPyConnection, path: Path, patience: Patience, how: str) -> None:
+    quoted = str(path).replace("'", "''")
+    # Without TYPE DuckDB looks at the file first, and for SQLite's goes to the network.
+    attach = f"ATTACH '{quoted}' AS log ({how}, TYPE duckdb)"
     deadline = patience.clock() + patience.seconds
     pause = _FIRST_PAUSE
     while True:
         try:
-            return attempt()
+            con.execute(attach)
         except duckdb.Error as error:
             if not is_lock(error):
                 raise
             left = deadline - patience.clock()
             if not left > 0:  # nor if it is no number
                 raise locked_error(path, error, patience.seconds) from error
+        else:
+            return
         # The random part keeps waiting processes from meeting again and again.
         patience.sleep(min(pause * random.uniform(0.5, 1.0), left))  # noqa: S311 - no secret
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
+def _name_as_in_the_file(con: DuckDBPyConnection, layout: schema.Layout) -> None:
+    """Let names without a database mean the file's tables, but no functions or types of its own.
+
+    What DuckDB brings comes first, so that a macro of the file does not take its place.
+    """
+    schemas = {"main", *(owner for owner, _ in layout.tables)}
+    path = ",".join(["system.main", *(f"log.{owner}" for owner in sorted(schemas))])
+    con.execute(f"SET search_path = '{path}'")
+
+
 def _refuse_unreadable(path: Path) -> None:
     if path.is_dir():
         raise DatabaseError(f"{path} is a folder, not a database", hint="name the file in it")
+    refuse_odd_file(path)
     if not path.exists():
         raise DatabaseError(f"{path} does not exist", hint="check the path")
     if path.stat().st_size == 0:
@@ -182,6 +214,7 @@ def refuse_unwritable(path: Path) -> None:
             f"cannot write {path}: the folder {path.parent} does not exist",
             hint="create the folder first",
         )
+    refuse_odd_file(path)
     if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise error_of(path, PermissionError(), writing=True)
 
@@ -207,7 +240,8 @@ def _create(path: Path, layout: schema.Layout) -> None:
         )
     draft = path.with_name(f".{path.name}.{uuid4().hex}.new")
     try:
-        with contextlib.closing(_connect(draft)) as con:
+        with _writer(draft, Patience(0)) as con:
+            con.execute("USE log")
             layout.create(con)
         _set_aside_if_empty(path)
         with contextlib.suppress(FileExistsError):

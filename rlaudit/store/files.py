@@ -1,31 +1,19 @@
-"""What a writer asks of the machine: time, the file system, and a connection to the log.
-
-All of it is handed in, so that a simulator can take the machine's place.
-"""
+"""The calls of the file system that writing beside a log takes."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import stat
-import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 import filelock
 
-from rlaudit.store.connect import open_for_writing
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
     from pathlib import Path
-
-    from duckdb import DuckDBPyConnection
-
-    from rlaudit.store.connect import Patience
 
 _DRAFT = ".new"
 
@@ -38,7 +26,7 @@ class Identity(NamedTuple):
 
 
 class Files:
-    """The calls of the file system that writing beside a log takes."""
+    """The file system; a simulator can take its place."""
 
     def names(self, folder: Path) -> list[str]:
         """Return the names in ``folder``, in order; none if it is no folder."""
@@ -156,32 +144,3 @@ def is_draft(name: str) -> bool:
 def utc_now() -> datetime:
     """Return the time as the log has it: UTC, without a zone."""
     return datetime.now(UTC).replace(tzinfo=None)
-
-
-class OpenLog(Protocol):
-    """How the log is opened for writing; :func:`open_for_writing` is one."""
-
-    def __call__(
-        self, path: Path, *, wait: float | Patience
-    ) -> AbstractContextManager[DuckDBPyConnection]:
-        """Open it; see :func:`open_for_writing`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """The machine on which a writer works.
-
-    Attributes:
-        files: the file system.
-        now: the time, UTC without a zone.
-        clock: seconds that only grow.
-        sleep: waits for so many seconds.
-        open_log: opens the log for writing.
-
-    """
-
-    files: Files = field(default_factory=Files)
-    now: Callable[[], datetime] = utc_now
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], object] = time.sleep
-    open_log: OpenLog = open_for_writing

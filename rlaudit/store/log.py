@@ -11,19 +11,24 @@ import duckdb
 
 from rlaudit.errors import DatabaseError, NotALogError, SchemaVersionError
 from rlaudit.sqlfiles import quoted_name, read_sql
-from rlaudit.store import fold, schema, spool
-from rlaudit.store.connect import Patience, attach_for_reading
+from rlaudit.store import commits, fold, schema, spool
+from rlaudit.store.catalogue import tables_and_views
+from rlaudit.store.connect import Patience, attach_for_reading, attached_file
 from rlaudit.store.files import Files
 from rlaudit.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from duckdb import DuckDBPyConnection
+
+    from rlaudit.store.catalogue import Name
 
 
 # Holds the rows of the spool in a reader's memory; named so that no user's schema is in its way.
 _SPOOL = "rlaudit_spool"
+# Schemas that are made in memory: the same in the file must not come before them.
+_TAKEN = (_SPOOL, "shared")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +37,10 @@ class Log:
 
     Attributes:
         path: the file.
-        con: an in-memory DuckDB. Tables of the file are read through views of their own names:
-            a log's raw tables in the schema ``raw`` and its views in ``main``, as this version
-            of rlaudit defines them; any other table under its schema and name.
+        con: an in-memory DuckDB. A log's tables are read through views of their own names: its
+            raw tables in the schema ``raw`` and its views in ``main``, as this version of rlaudit
+            defines them. What else the file holds is there under its schema and name if it was
+            asked for.
         is_log: the file holds a log; otherwise it has only other tables.
         incomplete: what of the log is not shown, as a sentence; None if nothing is missing.
         spooled: some of the rows are not in the file yet, but in the spool beside it.
@@ -50,33 +56,79 @@ class Log:
 
 @contextlib.contextmanager
 def open_for_reading(
-    path: str | Path, *, wait: float | Patience = 10.0, require_log: bool = True
+    path: str | Path,
+    *,
+    wait: float | Patience = 10.0,
+    require_log: bool = True,
+    others: bool = False,
+    at_length: bool = False,
+    memory_limit: str | None = None,
+    threads: int | None = None,
 ) -> Iterator[Log]:
     """Open the file at ``path`` for reading; writers wait, or spool, until it is closed again.
+
+    A log that is being written is copied first if it is to be read ``at_length``, and writers wait
+    only until that is done.
+
+    ``others`` shows what the file holds besides a log, for queries that a user wrote; see
+    :func:`show_others`.
 
     Raises what :func:`attach_for_reading` raises; :class:`NotALogError` if the file holds no log
     and ``require_log`` is set; :class:`SchemaVersionError` if the log is of another version.
     """
     path = Path(path).absolute()
-    with attach_for_reading(path, wait=wait) as con:
+    opened = attach_for_reading(
+        path,
+        wait=wait,
+        layout=schema.log_layout(),
+        at_length=at_length,
+        memory_limit=memory_limit,
+        threads=threads,
+    )
+    with opened as con:
         version = _version(con, path)
-        if version is None:
-            if require_log:
-                raise NotALogError(
-                    f"{path} has no rlaudit tables",
-                    hint="check the path; rlaudit train --db FILE writes a log",
-                )
-            _pass_through(con, frozenset())
-            yield Log(path, con, is_log=False, incomplete=None)
-            return
-        _pass_through(con, schema.our_names())
-        missing, spooled = _show_log(con, path)
-        con.execute(read_sql("schema/views.sql"))
-        yield Log(path, con, is_log=True, incomplete=missing, spooled=spooled)
+        if version is None and require_log:
+            raise NotALogError(
+                f"{path} has no rlaudit tables",
+                hint="check the path; rlaudit train --db FILE writes a log",
+            )
+        missing, spooled = None, False
+        if version is not None:
+            missing, spooled = _show_log(con, path)
+            con.execute(read_sql("schema/views.sql"))
+        if others:
+            show_others(con, frozenset() if version is None else schema.our_names())
+        yield Log(path, con, version is not None, missing, spooled)
+
+
+def show_others(con: DuckDBPyConnection, ours: Collection[Name]) -> None:
+    """Let the names of what is not ``ours`` in the attached file lead there.
+
+    Names are looked up in the file when they are asked for, behind those of the database in memory
+    and of DuckDB: to define a view over each would bind all of them, which may fail or take for
+    ever.
+    """
+    there = tables_and_views(con, "log")
+    others = {owner for owner, name in there if (owner.lower(), name.lower()) not in ours}
+    if shown := sorted(owner for owner in others if owner.lower() not in _TAKEN):
+        own = sorted({"main", *(owner for owner, _ in ours)})
+        path = [f"memory.{owner}" for owner in own] + ["system.main"]
+        path += [f"log.{quoted_name(owner)}" for owner in shown]
+        con.execute("SET search_path = ?", [",".join(path)])
+
+
+def relations(log: Log) -> dict[tuple[str, str], str]:
+    """Return what SQL calls each table and view of the file, by schema and name."""
+    ours = schema.our_names() if log.is_log else frozenset()
+    found = {name: ("memory", *name) for name in ours}
+    for owner, name in tables_and_views(log.con, "log"):
+        if (owner.lower(), name.lower()) not in ours:
+            found[owner, name] = ("log", owner, name)
+    return {name: ".".join(map(quoted_name, found[name])) for name in sorted(found)}
 
 
 def _version(con: DuckDBPyConnection, path: Path) -> int | None:
-    version = schema.version_of(con, "log")
+    version = schema.version_of(con, path)
     if version is not None and version > schema.SCHEMA_VERSION:
         raise schema.newer_schema(path, version)
     if version is not None and version < schema.SCHEMA_VERSION:
@@ -93,27 +145,46 @@ def _show_log(con: DuckDBPyConnection, path: Path) -> tuple[str | None, bool]:
 
     Return what is missing, and whether there are rows of the spool.
     """
-    _refuse_gaps(con, path)
-    con.execute("CREATE SCHEMA IF NOT EXISTS raw")
-    for table in schema.table_columns():
-        con.execute(f"CREATE VIEW raw.{table} AS {_rows_of(con, table)}")
-    entries = spool.list_entries(Files(), path)
-    return _add_spool(con, path, entries) if entries else (None, False)
+    file = attached_file(con)
+    types = {table: _types(con, table) for table in schema.table_columns()}
+    _refuse_gaps(types, path)
+    rows = {table: _rows_of(table, types[table]) for table in types}
+    con.execute("CREATE SCHEMA raw")
+    for table, select in rows.items():
+        con.execute(f"CREATE VIEW raw.{table} AS {select}")
+    missing: list[str | None] = [_what_is_gone(con, path, file)]
+    spooled = False
+    if spool.list_entries(Files(), file):
+        unreadable, spooled = _add_spool(con, path, file, rows)
+        missing.append(unreadable)
+    return "; ".join(filter(None, missing)) or None, spooled
 
 
-def _rows_of(con: DuckDBPyConnection, table: str) -> str:
+def _what_is_gone(con: DuckDBPyConnection, path: Path, file: Path) -> str:
+    """Say what was committed to the log at ``path`` and is not in it; "" if nothing is."""
+    try:
+        known = commits.read_commits(Files(), file, commits.log_id(con))
+    except commits.DamagedCommitsError as error:
+        return f"{error}, so rows may be missing"
+    gone = commits.find_gone(con, known)
+    return commits.describe(path, gone) if gone else ""
+
+
+def _types(con: DuckDBPyConnection, table: str) -> Mapping[str, str]:
+    """Return the type of each column of a table in the file; none if there is no such table."""
+    try:
+        found = con.table(f"log.raw.{table}")
+    except duckdb.CatalogException:
+        return {}
+    return dict(zip(found.columns, map(str, found.dtypes), strict=True))
+
+
+def _rows_of(table: str, types: Mapping[str, str]) -> str:
     """Return the SELECT of a table in the file, whose JSON is JSON whatever its type is there.
 
     A text that is no JSON becomes a JSON text: of one row that cannot be read the queries over all
     of them would fail.
     """
-    types = dict(
-        con.execute(
-            "SELECT column_name, data_type FROM duckdb_columns() "
-            "WHERE database_name = 'log' AND schema_name = 'raw' AND table_name = ?",
-            [table],
-        ).fetchall()
-    )
     mended = []
     for column, wanted in schema.table_columns()[table].items():
         if wanted == "JSON" != types[column]:
@@ -125,13 +196,9 @@ def _rows_of(con: DuckDBPyConnection, table: str) -> str:
     return f"SELECT *{replaced} FROM log.raw.{table}"  # noqa: S608 - our schema's names
 
 
-def _refuse_gaps(con: DuckDBPyConnection, path: Path) -> None:
-    rows = con.sql(
-        "SELECT table_name, column_name FROM duckdb_columns() "
-        "WHERE database_name = 'log' AND schema_name = 'raw'"
-    ).fetchall()
+def _refuse_gaps(types: Mapping[str, Mapping[str, str]], path: Path) -> None:
     for table, columns in schema.table_columns().items():
-        there = {column for owner, column in rows if owner == table}
+        there = types[table]
         absent = [column for column in columns if column not in there]
         if absent:
             what = f"the column raw.{table}.{absent[0]}" if there else f"the table raw.{table}"
@@ -141,21 +208,24 @@ def _refuse_gaps(con: DuckDBPyConnection, path: Path) -> None:
             )
 
 
-def _add_spool(con: DuckDBPyConnection, path: Path, entries: list[Path]) -> tuple[str | None, bool]:
+def _add_spool(
+    con: DuckDBPyConnection, path: Path, file: Path, rows: Mapping[str, str]
+) -> tuple[str | None, bool]:
+    files = Files()
+    entries = spool.list_entries(files, file)
     con.execute(f"CREATE SCHEMA {_SPOOL}")
-    for table in schema.table_columns():
-        con.execute(f"CREATE TABLE {_SPOOL}.{table} AS {_rows_of(con, table)} LIMIT 0")
+    for table, select in rows.items():
+        con.execute(f"CREATE TABLE {_SPOOL}.{table} AS {select} LIMIT 0")
         # A segment's row in the spool is newer than the one in the file.
         older = f" ANTI JOIN {_SPOOL}.segments USING (segment_id)" if table == "segments" else ""
         con.execute(
-            f"CREATE OR REPLACE VIEW raw.{table} AS {_rows_of(con, table)}{older} "  # noqa: S608 - our schema's names
+            f"CREATE OR REPLACE VIEW raw.{table} AS {select}{older} "  # noqa: S608 - our schema's names
             f"UNION ALL BY NAME SELECT * FROM {_SPOOL}.{table}"
         )
-    files = Files()
     folded = fold.fold_in(con, files, entries, into=_SPOOL)
     if folded.vanished:
         # Its writer replaced it by a newer one after the spool was listed.
-        again = [entry for entry in spool.list_entries(files, path) if entry not in entries]
+        again = [entry for entry in spool.list_entries(files, file) if entry not in entries]
         newer = fold.fold_in(con, files, again, into=_SPOOL)
         folded.unreadable |= newer.unreadable
         folded.done += newer.done
@@ -166,15 +236,3 @@ def _add_spool(con: DuckDBPyConnection, path: Path, entries: list[Path]) -> tupl
         f"cannot be read, so their rows are missing: {next(iter(folded.unreadable.values()))}"
     )
     return missing, bool(folded.done)
-
-
-def _pass_through(con: DuckDBPyConnection, ours: frozenset[tuple[str, str]]) -> None:
-    """Give the file's other tables and views their own names in the in-memory database."""
-    for owner, name in schema.tables_and_views(con, "log"):
-        if (owner.lower(), name.lower()) in ours:
-            continue
-        quoted = f"{quoted_name(owner)}.{quoted_name(name)}"
-        con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted_name(owner)}")
-        # A view that no longer binds in its own file cannot be read there either.
-        with contextlib.suppress(duckdb.Error):
-            con.execute(f"CREATE VIEW {quoted} AS FROM log.{quoted}")

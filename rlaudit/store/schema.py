@@ -14,6 +14,7 @@ import duckdb
 
 from rlaudit.errors import DatabaseError, SchemaVersionError
 from rlaudit.sqlfiles import read_sql
+from rlaudit.store.catalogue import refuse_shadows, tables_and_views
 from rlaudit.version import __version__
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
+
+    from rlaudit.store.catalogue import Name
 
 SCHEMA_VERSION = 1
 
@@ -33,10 +36,38 @@ TABLES = ("runs", "segments", "episodes", "transitions", "updates", "samples", "
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A kind of file: how a new one is filled, and how an existing one is checked or migrated."""
+    """A kind of file.
 
+    Attributes:
+        script: the SQL file that makes its tables.
+        version_table: the one that only such a file has.
+        create: fills a new one, which is the default database.
+        ensure: looks at an existing one, attached as ``log``, and migrates or refuses it.
+
+    """
+
+    script: str
+    version_table: Name
     create: Callable[[DuckDBPyConnection], None]
     ensure: Callable[[DuckDBPyConnection, Path], None]
+
+    @property
+    def tables(self) -> frozenset[Name]:
+        """The tables that it consists of."""
+        return _tables_of(self.script)
+
+
+def log_layout() -> Layout:
+    """Return the kind of file that a log is."""
+    return Layout("schema/raw.sql", ("raw", "schema_version"), create, ensure)
+
+
+@functools.cache
+def _tables_of(script: str) -> frozenset[Name]:
+    with duckdb.connect() as con:
+        con.execute(read_sql(script))
+        rows = con.sql("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
+    return frozenset(rows)
 
 
 @functools.cache
@@ -75,49 +106,43 @@ def create(con: DuckDBPyConnection) -> None:
     con.execute("COMMIT")
 
 
-def version_of(con: DuckDBPyConnection, database: str) -> int | None:
-    """Return the schema version of the attached ``database``; None if it is no log of ours.
+def version_of(con: DuckDBPyConnection, path: Path) -> int | None:
+    """Return the schema version of the attached file; None if it is no log of ours.
 
     Raises :class:`DatabaseError` if the table that should state it is empty.
     """
     try:
-        rows = con.sql(f'SELECT max(version) FROM "{database}".raw.schema_version').fetchall()  # noqa: S608 - a database name we gave
+        rows = con.sql("SELECT max(version) FROM log.raw.schema_version").fetchall()
     except (duckdb.CatalogException, duckdb.BinderException):
         return None
     if rows[0][0] is None:
         raise DatabaseError(
-            "raw.schema_version is empty, so the log's version is unknown",
+            f"{path}: raw.schema_version is empty, so the log's version is unknown",
             hint="restore the file from a copy",
         )
     return int(rows[0][0])
 
 
 def ensure(con: DuckDBPyConnection, path: Path) -> None:
-    """Make the open database a log of this version: create, migrate, or refuse by name."""
-    version = version_of(con, current_name(con))
+    """Make the attached file a log of this version: create, migrate, or refuse by name."""
+    version = version_of(con, path)
+    if version == SCHEMA_VERSION:
+        return
+    if version is not None and version > SCHEMA_VERSION:
+        raise newer_schema(path, version)
+    refuse_shadows(con, path)
     if version is None:
         _refuse_clashes(con, path)
+    con.execute("USE log")
+    if version is None:
         create(con)
-    elif version > SCHEMA_VERSION:
-        raise newer_schema(path, version)
-    elif version < SCHEMA_VERSION:
+    else:
         _migrate(con, version)
 
 
 def current_name(con: DuckDBPyConnection) -> str:
-    """Return the name under which ``con`` knows the file that it has open."""
+    """Return the name of the default database of ``con``."""
     return str(con.sql("SELECT current_database()").fetchall()[0][0])
-
-
-def tables_and_views(con: DuckDBPyConnection, database: str) -> list[tuple[str, str]]:
-    """Return (schema, name) of all tables and views of one attached database."""
-    return con.execute(
-        "SELECT schema_name, table_name FROM duckdb_tables() "
-        "WHERE NOT internal AND database_name = $database UNION ALL "
-        "SELECT schema_name, view_name FROM duckdb_views() "
-        "WHERE NOT internal AND database_name = $database ORDER BY ALL",
-        {"database": database},
-    ).fetchall()
 
 
 def newer_schema(path: Path, version: int) -> SchemaVersionError:
@@ -143,7 +168,7 @@ def _migrate(con: DuckDBPyConnection, version: int) -> None:
 
 def _refuse_clashes(con: DuckDBPyConnection, path: Path) -> None:
     """Refuse to add a log to a database of other tables that use one of its names."""
-    there = {(s.lower(), name.lower()) for s, name in tables_and_views(con, current_name(con))}
+    there = {(s.lower(), name.lower()) for s, name in tables_and_views(con, "log")}
     clash = sorted(our_names() & there)
     if clash:
         schema, name = clash[0]

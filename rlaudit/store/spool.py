@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from rlaudit.store.files import Files, Machine
+    from rlaudit.store.files import Files
+    from rlaudit.store.machine import Machine
 
 # Without a digest it is a folder that rlaudit wrote until version 0.1.
 _NAME = re.compile(r"(?P<name>\d{8}T\d{12}-[0-9a-f]+-\d{6})(-(?P<digest>[0-9a-f]{32})\.parquet)?")

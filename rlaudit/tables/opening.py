@@ -10,19 +10,25 @@ import duckdb
 
 from rlaudit.errors import DatabaseError, QueryError, UsageError, did_you_mean
 from rlaudit.sqlfiles import quoted_name
-from rlaudit.store import first_line, open_for_reading, spilling
+from rlaudit.store import engine, first_line, open_for_reading, relations, shut_off
 from rlaudit.tables.csv_table import load_csv
 from rlaudit.tables.data_files import find_files
 from rlaudit.tables.exact_text import KINDS, define_macros, is_of, key_of
 from rlaudit.tables.json_table import load_json
 from rlaudit.tables.names import positions_of
-from rlaudit.tables.parquet_table import PARQUET_READER, parquet_columns, parquet_parameter
+from rlaudit.tables.parquet_table import (
+    PARQUET_READER,
+    parquet_columns,
+    parquet_names,
+    parquet_parameter,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
+    from rlaudit.store import Log
     from rlaudit.tables.data_files import DataFile, Format
     from rlaudit.tables.exact_text import Kind
 
@@ -112,7 +118,7 @@ def open_table(
                     f"{source} is one table, so --table {table} has no meaning",
                     hint="leave --table out",
                 )
-            with _engine() as con:
+            with _engine(files) as con:
                 parts = _parts(con, files, columns)
                 name = files[0].name if len(files) == 1 else source
                 yield _joined(con, name, columns, parts, notes)
@@ -126,15 +132,15 @@ def open_table(
             if log.incomplete:
                 notes.append(f"incomplete: {log.incomplete}")
             define_macros(log.con)
-            name, part = _table_of(log.con, databases[0].name, table, columns)
+            name, part = _table_of(log, databases[0].name, table, columns)
             yield _joined(log.con, name, columns, [part], notes)
 
 
 @contextlib.contextmanager
-def _engine() -> Iterator[DuckDBPyConnection]:
-    """Give a DuckDB in memory that may spill to a folder of its own."""
-    with contextlib.closing(duckdb.connect()) as con, spilling(con):
-        con.execute("SET TimeZone = 'UTC'")
+def _engine(files: Sequence[DataFile]) -> Iterator[DuckDBPyConnection]:
+    """Give a DuckDB in memory that can read no files but those of ``files`` that are Parquet."""
+    with engine() as con:
+        shut_off(con, [name for file in files for name in parquet_names(file)])
         define_macros(con)
         yield con
 
@@ -175,13 +181,12 @@ def _json_part(con: DuckDBPyConnection, table: str, width: int) -> _Part:
     return _Part(f"(SELECT {', '.join(columns)} FROM {table})", (), tuple(types))  # noqa: S608 - constants
 
 
-def _table_of(
-    con: DuckDBPyConnection, source: str, table: str | None, names: Sequence[str]
-) -> tuple[str, _Part]:
-    schema, name = _choose(con, source, table)
-    sql = f"{quoted_name(schema)}.{quoted_name(name)}"
+def _table_of(log: Log, source: str, table: str | None, names: Sequence[str]) -> tuple[str, _Part]:
+    known = relations(log)
+    schema, name = _choose(list(known), source, table)
+    sql = known[schema, name]
     try:
-        described = con.execute(f"DESCRIBE FROM {sql}").fetchall()
+        described = log.con.execute(f"DESCRIBE FROM {sql}").fetchall()
     except duckdb.Error as error:
         raise DatabaseError(f"cannot read {name}: {first_line(error)}") from error
     columns = [row[0] for row in described]
@@ -301,11 +306,7 @@ def _same(value: object) -> object:
     return value
 
 
-def _choose(con: DuckDBPyConnection, source: str, table: str | None) -> tuple[str, str]:
-    known: list[tuple[str, str]] = con.execute(
-        "SELECT schema_name, view_name FROM duckdb_views() "
-        "WHERE NOT internal AND database_name = current_database() ORDER BY ALL"
-    ).fetchall()
+def _choose(known: Sequence[tuple[str, str]], source: str, table: str | None) -> tuple[str, str]:
     names = [name if schema == "main" else f"{schema}.{name}" for schema, name in known]
     if table is None:
         if len(known) == 1:

@@ -52,6 +52,11 @@ def parquet_parameter(files: Sequence[DataFile]) -> list[str]:
     return [_literal(file) for file in files]
 
 
+def parquet_names(file: DataFile) -> list[str]:
+    """Return the names under which DuckDB opens ``file``; none if it does not read it itself."""
+    return [str(file.path.absolute()), _literal(file)] if file.format == "parquet" else []
+
+
 def _literal(file: DataFile) -> str:
     """Return a pattern that matches the name of ``file`` and no other: DuckDB takes it for one."""
     return re.sub(r"([*?\[])", r"[\1]", str(file.path.absolute()))

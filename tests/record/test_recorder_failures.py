@@ -15,7 +15,8 @@ from rlaudit.record import recorder as recorder_module
 from rlaudit.record import writer as writer_module
 from rlaudit.records import RunInfo
 from rlaudit.store import list_runs, open_for_reading, open_for_writing, spool
-from rlaudit.store.files import Files, Machine
+from rlaudit.store.files import Files
+from rlaudit.store.machine import Machine
 
 FILES = Files()
 

@@ -32,7 +32,6 @@ KILLED = """
     @contextlib.contextmanager
     def killed(path, *, wait):
         with machine.open_log(path, wait=wait) as con:
-            con.execute("SET wal_autocheckpoint = '1TB'")
             yield con
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -12,7 +12,7 @@ def test_a_duckdb_file_without_our_tables_is_no_log(db):
         con.execute("CREATE TABLE example AS SELECT 1 AS group_id, 2 AS value")
     with pytest.raises(DatabaseError, match="has no rlaudit tables"), open_for_reading(db):
         pass
-    with open_for_reading(db, require_log=False) as log:
+    with open_for_reading(db, require_log=False, others=True) as log:
         assert not log.is_log
         assert log.con.sql("SELECT group_id, value FROM example").fetchall() == [(1, 2)]
 
@@ -43,25 +43,34 @@ def test_other_tables_live_beside_a_log_under_their_names(db):
         con.execute("CREATE OR REPLACE VIEW broken AS SELECT * FROM gone; DROP TABLE gone")
     with open_for_writing(db):
         pass
-    with open_for_reading(db) as log:
+    with open_for_reading(db, others=True) as log:
         assert log.con.sql('SELECT "order" FROM "my ""odd"" table"').fetchall() == [(7,)]
         assert log.con.sql('SELECT x FROM "実験"."表"').fetchall() == [(8,)]
         assert log.con.sql("SELECT * FROM samples").fetchall() == []
+        with pytest.raises(duckdb.CatalogException, match="Table with name gone does not exist"):
+            log.con.sql("SELECT * FROM broken")
+    with open_for_reading(db) as log, pytest.raises(duckdb.CatalogException):
+        log.con.sql('SELECT "order" FROM "my ""odd"" table"')
 
 
 def test_a_macro_in_the_file_does_not_replace_a_built_in_function(db):
     with open_for_writing(db) as con:
         con.execute("INSERT INTO raw.runs (run_id) VALUES ('a'), ('b')")
+    with duckdb.connect(str(db)) as con:
         con.execute("CREATE MACRO count(x) AS 99")
-    with open_for_reading(db) as log:
+        con.execute("CREATE TABLE mine AS SELECT 1 AS i")
+    with open_for_writing(db) as con:
+        assert con.sql("SELECT count(run_id) FROM raw.runs").fetchall()[0] == (2,)
+    with open_for_reading(db, others=True) as log:
         assert log.con.sql("SELECT count(run_id) FROM runs").fetchall()[0] == (2,)
 
 
 def test_a_view_of_the_file_does_not_replace_ours(db):
     with open_for_writing(db) as con:
         con.execute("INSERT INTO raw.runs (run_id) VALUES ('a')")
-        con.execute("CREATE OR REPLACE VIEW runs AS SELECT 1 AS forged")
-    with open_for_reading(db) as log:
+        con.execute("CREATE OR REPLACE VIEW log.runs AS SELECT 1 AS forged")
+        con.execute("CREATE TABLE log.mine AS SELECT 1 AS i")
+    with open_for_reading(db, others=True) as log:
         assert log.con.sql("SELECT run_id FROM runs").fetchall() == [("a",)]
 
 

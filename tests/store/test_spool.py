@@ -7,7 +7,8 @@ import random
 import pytest
 
 from rlaudit.store import batches, fold, open_for_reading, open_for_writing, spool
-from rlaudit.store.files import Files, Machine
+from rlaudit.store.files import Files
+from rlaudit.store.machine import Machine
 
 FILES = Files()
 
