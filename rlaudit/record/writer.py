@@ -268,6 +268,9 @@ class RunWriter:
         spool.remove_entries(self._machine.files, self.path, folded.done + folded.known)
         for reason in folded.unreadable.values():
             self._warn_once(f"{reason}; its rows are not in the log, and it is left there")
+        for segment_id, short in folded.short.items():
+            if segment_id != self.segment_id:  # which counts its own as dropped
+                self._warn_once(f"{self.path}: {fold.describe_short(short, segment_id)}")
 
     def _written(self, run_id: str, *, others_spool: bool) -> None:
         if run_id != self.run_id:
@@ -402,14 +405,9 @@ class RunWriter:
 
     def _say_what_is_gone(self, con: DuckDBPyConnection) -> None:
         """Warn of what others committed to the log and is not there."""
-        try:
-            known = commits.read_commits(self._machine.files, self.path, commits.log_id(con))
-        except commits.DamagedCommitsError as error:
-            self._warn_once(str(error))
-            return
         own = {segment.segment_id for segment in (*self._place.earlier, self._place.segment)}
-        if gone := [g for g in commits.find_gone(con, known) if g.segment_id not in own]:
-            self._warn_once(commits.describe(self.path, gone))
+        for sentence in commits.compare(con, self._machine.files, self.path, leaving_out=own):
+            self._warn_once(sentence)
 
     # --- into the spool ----------------------------------------------------------------------
 

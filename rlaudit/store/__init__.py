@@ -18,11 +18,11 @@ from rlaudit.store.connect import (
 from rlaudit.store.exact import Exact, fetch_exact, unique_names
 from rlaudit.store.failures import error_of, first_line
 from rlaudit.store.log import Log, open_for_reading, relations, show_others
+from rlaudit.store.processes import pid_alive
 from rlaudit.store.runs import (
     RunState,
     RunSummary,
     list_runs,
-    pid_alive,
     refuse_if_running,
     run_state,
 )

@@ -2,8 +2,8 @@
 
 DuckDB replays a write-ahead log up to where it is cut and says nothing of the rest, and an older
 copy in the place of a log looks like any log. So after each commit its writer replaces
-``runs.duckdb.commits``: for each segment its rows by table, its last ids and its heartbeat.
-Whoever opens the log compares it with that.
+``runs.duckdb.commits``: for each segment its rows by table, its last ids and its heartbeat, and
+the checksum of the write-ahead log. Whoever opens the log compares it with that.
 
 A log that was copied without this file has none to compare with.
 """
@@ -13,13 +13,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rlaudit.errors import DatabaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # What has ended and is in the log is kept for so many segments.
 _MOST_SEGMENTS = 64
 _MOST_BYTES = 16 * 2**20
+# DuckDB moves a write-ahead log into the file once a commit makes it longer than 16 MiB.
+_MOST_WAL_BYTES = 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,18 @@ class Gone:
         return f"of run {self.commit.run_id} {what}{reached}"
 
 
+@dataclass(frozen=True, slots=True)
+class Commits:
+    """What was committed to a log: by segment, and to the write-ahead log if that is still there.
+
+    ``wal_bytes`` is how long that was, 0 if the log had none, and ``wal_digest`` its checksum.
+    """
+
+    segments: dict[str, Commit] = field(default_factory=dict)
+    wal_bytes: int = 0
+    wal_digest: str = ""
+
+
 class DamagedCommitsError(DatabaseError):
     """The file cannot be read, so nothing can be compared."""
 
@@ -78,8 +92,8 @@ def log_id(con: DuckDBPyConnection) -> str:
     return "" if rows[0][0] is None else rows[0][0].isoformat()
 
 
-def read_commits(files: Files, path: Path, log: str) -> dict[str, Commit]:
-    """Return the last commit of each segment of the log at ``path``, whose id is ``log``.
+def read_commits(files: Files, path: Path, log: str) -> Commits:
+    """Return what was committed to the log at ``path``, whose id is ``log``.
 
     Nothing if there is no such file, or it is of another log, which was in this one's place.
 
@@ -92,11 +106,12 @@ def read_commits(files: Files, path: Path, log: str) -> dict[str, Commit]:
         content = stated["content"]
         if stated["digest"] != _digest(content):
             raise DamagedCommitsError(f"{file} was changed after it was written")
-        if content["log"] != log:
-            return {}
-        return {name: Commit(**commit) for name, commit in content["segments"].items()}
+        if content.pop("log") != log:
+            return Commits()
+        segments = {name: Commit(**commit) for name, commit in content.pop("segments").items()}
+        return Commits(segments, **content)
     except FileNotFoundError:
-        return {}
+        return Commits()
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamagedCommitsError(f"{file} cannot be read ({_reason(error)})") from error
 
@@ -118,17 +133,48 @@ def note_commit(
     log = log_id(con)
     known: dict[str, Commit] = {}
     with contextlib.suppress(DamagedCommitsError):  # whoever opened the log has said so
-        known = read_commits(files, path, log)
+        known = read_commits(files, path, log).segments
     there = _states(con, [*known, *segments])
     for segment_id in segments:
         if segment_id in there:
             run_id, heartbeat_at, state, rows = there[segment_id]
             ids = last_ids.get(segment_id) or getattr(known.get(segment_id), "last_ids", {})
             known[segment_id] = Commit(run_id, _text(heartbeat_at), state, rows, ids)
-    kept = _pruned(known, there)
-    content = {"log": log, "segments": {name: asdict(commit) for name, commit in kept.items()}}
+    wal = _wal(files, path)
+    noted = Commits(_pruned(known, there), len(wal), _checksum(wal))
+    content = {"log": log, **asdict(noted)}
     text = json.dumps({"digest": _digest(content), "content": content})
     files.write(commits_file(path), text.encode())
+
+
+def compare(
+    con: DuckDBPyConnection,
+    files: Files,
+    path: Path,
+    *,
+    named: Path | None = None,
+    leaving_out: Collection[str] = (),
+) -> list[str]:
+    """Say what is not in the log behind ``con`` as it was committed; nothing if all is.
+
+    ``path`` is the log's file, ``named`` what it is called in the sentences, and ``leaving_out``
+    are segments of which nothing is said.
+    """
+    named = named or path
+    try:
+        known = read_commits(files, path, log_id(con))
+    except DamagedCommitsError as error:
+        return [f"{error}, so rows may be missing"]
+    gone = [each for each in find_gone(con, known.segments) if each.segment_id not in leaving_out]
+    sentences = [_describe(named, gone)] if gone else []
+    wal = _wal(files, path)
+    changed = known.wal_bytes > 0 and _checksum(wal[: known.wal_bytes]) != known.wal_digest
+    if wal and changed and not _has_later_commit(con, known):
+        sentences.append(
+            f"{_wal_file(named)} was changed after rows were committed to it, so rows of the last "
+            "flush may differ from what was recorded"
+        )
+    return sentences
 
 
 def find_gone(con: DuckDBPyConnection, commits: Mapping[str, Commit]) -> list[Gone]:
@@ -147,7 +193,7 @@ def find_gone(con: DuckDBPyConnection, commits: Mapping[str, Commit]) -> list[Go
     return gone
 
 
-def describe(path: Path, gone: Sequence[Gone]) -> str:
+def _describe(path: Path, gone: Sequence[Gone]) -> str:
     """Say in a sentence what was committed to the log at ``path`` and is not there."""
     more = f" and {len(gone) - 1:,} more" if len(gone) > 1 else ""
     return (
@@ -155,6 +201,12 @@ def describe(path: Path, gone: Sequence[Gone]) -> str:
         f"cut or lost, or an older copy was put in its place ({commits_file(path).name} beside it "
         "says so; delete that file if this is meant)"
     )
+
+
+def _has_later_commit(con: DuckDBPyConnection, known: Commits) -> bool:
+    """Say whether a writer was killed between its commit and its note of it."""
+    newest = con.sql("SELECT max(heartbeat_at) FROM log.raw.segments").fetchall()[0][0]
+    return _text(newest) > max(commit.heartbeat_at for commit in known.segments.values())
 
 
 def _states(
@@ -186,9 +238,24 @@ def _text(moment: datetime | None) -> str:
     return "" if moment is None else moment.isoformat(timespec="microseconds")
 
 
+def _wal_file(path: Path) -> Path:
+    return path.with_name(path.name + ".wal")
+
+
+def _wal(files: Files, path: Path) -> bytes:
+    """Return the write-ahead log of ``path``; nothing if there is none."""
+    try:
+        return files.read(_wal_file(path), at_most=_MOST_WAL_BYTES)
+    except OSError:
+        return b""
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
 def _digest(content: Any) -> str:
-    text = json.dumps(content, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return _checksum(json.dumps(content, sort_keys=True).encode())
 
 
 def _reason(error: Exception) -> str:

@@ -13,7 +13,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import duckdb
 
@@ -21,6 +20,7 @@ from rlaudit.errors import DatabaseError, DatabaseWriteError, NotALogError
 from rlaudit.store import schema
 from rlaudit.store.cage import engine, refuse_odd_file, shut_off
 from rlaudit.store.catalogue import refuse_forged
+from rlaudit.store.drafts import draft_of
 from rlaudit.store.failures import error_of, is_lock, locked_error
 from rlaudit.store.snapshot import copied, is_being_written
 
@@ -150,7 +150,7 @@ def _named(path: str | Path) -> Path:
 def _writer(path: Path, patience: Patience) -> Iterator[DuckDBPyConnection]:
     """Attach the file at ``path``, which is made if it is not there, as ``log`` for writing."""
     # Hardly any flush needs the folder, and to make one for each would cost more than the rest.
-    spill = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    spill = draft_of(path)
     # One thread suffices for appending and leaves the cores to the trainer.
     with engine(threads=1, spill=spill, config=_WRITER_CONFIG) as con:
         _attach(con, path, patience, "READ_WRITE")
@@ -238,7 +238,7 @@ def _create(path: Path, layout: schema.Layout) -> None:
             f"{path} is missing or empty, but its write-ahead log {leftover} is there",
             hint="restore the database beside it, or delete the write-ahead log",
         )
-    draft = path.with_name(f".{path.name}.{uuid4().hex}.new")
+    draft = draft_of(path)
     try:
         with _writer(draft, Patience(0)) as con:
             con.execute("USE log")
@@ -251,7 +251,7 @@ def _create(path: Path, layout: schema.Layout) -> None:
 
 
 def _set_aside_if_empty(path: Path) -> None:
-    aside = path.with_name(f".{path.name}.{uuid4().hex}.empty")
+    aside = draft_of(path)
     if not path.exists() or path.stat().st_size > 0:
         return
     with contextlib.suppress(FileNotFoundError):  # another process set it aside

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
-from uuid import uuid4
 
 import filelock
+
+from rlaudit.store.drafts import draft_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-_DRAFT = ".new"
 
 
 class Identity(NamedTuple):
@@ -53,7 +53,7 @@ class Files:
         Until then whatever was there before is there. Raises :class:`OSError` if that cannot be;
         nothing is left behind then.
         """
-        draft = path.with_name(f".{path.name}.{uuid4().hex}{_DRAFT}")
+        draft = draft_of(path)
         try:
             with draft.open("wb") as file:
                 file.write(content)
@@ -74,6 +74,13 @@ class Files:
     def make_folder(self, path: Path) -> None:
         """Make a folder unless it is there; the one above it must be."""
         path.mkdir(exist_ok=True)
+
+    def remove_tree(self, path: Path) -> None:
+        """Delete a file, or a folder with all that is in it, as far as that can be."""
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            self.remove(path)
 
     def remove_folder(self, path: Path) -> None:
         """Delete a folder if it is empty."""
@@ -134,11 +141,6 @@ class Files:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-
-
-def is_draft(name: str) -> bool:
-    """Say whether ``name`` is that of a file that :meth:`Files.write` has not finished."""
-    return name.startswith(".") and name.endswith(_DRAFT)
 
 
 def utc_now() -> datetime:

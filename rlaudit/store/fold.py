@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rlaudit.store import batches, spool
+from rlaudit.store.schema import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,14 +30,16 @@ if TYPE_CHECKING:
 class Folded:
     """What a fold-in did: files by what became of them, and run ids that had to change.
 
-    ``unreadable`` says of each file that was left where it is why. ``rows`` counts those of all
-    tables but ``segments``.
+    ``unreadable`` says of each file that was left where it is why, and ``short`` of each segment
+    whose rows were spooled and are in no file any more how many of each table. ``rows`` counts
+    those of all tables but ``segments``.
     """
 
     done: list[Path] = field(default_factory=list)
     known: list[Path] = field(default_factory=list)
     unreadable: dict[Path, str] = field(default_factory=dict)
     vanished: list[Path] = field(default_factory=list)
+    short: dict[str, dict[str, int]] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
     rows: int = 0
 
@@ -53,7 +56,9 @@ def fold_in(
     folded = Folded()
     names = folded_names(con)
     rows: dict[str, list[pa.Table]] = {}
+    stored: dict[str, dict[str, int]] = {}
     for segment, flushes in _by_segment(_read(files, entries, names, folded)):
+        stored[segment["segment_id"]] = _sum(segment["rows_written"], segment["rows_spooled"])
         ids = _place_segment(con, segment, into, folded, rows)
         for tables in flushes:
             for table, part in tables.items():
@@ -67,7 +72,33 @@ def fold_in(
             f"INSERT INTO {into}.spool_folded SELECT unnest(?), now() AT TIME ZONE 'UTC'",
             [[spool.name_of(entry) for entry in folded.done]],
         )
+    explained = {spool.segment_of(entry) for entry in (*folded.unreadable, *folded.vanished)}
+    for segment_id in stored.keys() - explained:
+        if short := _short(con, segment_id, stored[segment_id]):
+            folded.short[segment_id] = short
     return folded
+
+
+def _short(con: DuckDBPyConnection, segment_id: str, stored: Mapping[str, int]) -> dict[str, int]:
+    """Return by table how many of the rows that a segment ``stored`` are not there."""
+    short = {}
+    for table, count in stored.items():
+        if table in TABLES and count:
+            query = f"SELECT count(*) FROM raw.{table} WHERE segment_id = ?"  # noqa: S608 - our schema
+            there = con.execute(query, [segment_id]).fetchall()[0][0]
+            if there < count:
+                short[table] = count - there
+    return short
+
+
+def _sum(*parts: Mapping[str, int]) -> dict[str, int]:
+    return {table: sum(part.get(table, 0) for part in parts) for table in set().union(*parts)}
+
+
+def describe_short(short: Mapping[str, int], segment_id: str) -> str:
+    """Say in a few words what is in no file of a spool any more."""
+    counts = ", ".join(f"{count:,} {table}" for table, count in sorted(short.items()))
+    return f"{counts} of segment {segment_id} were spooled and are in no file any more"
 
 
 def folded_names(con: DuckDBPyConnection) -> set[str]:
@@ -201,11 +232,8 @@ def _place_segment(
     if into == "raw":
         # All flushes up to this one are in the file by now, so all that its segment ever
         # spooled is written.
-        written, spooled = segment["rows_written"], segment["rows_spooled"]
-        segment["rows_written"] = {
-            table: written.get(table, 0) + spooled.get(table, 0) for table in {**written, **spooled}
-        }
-        segment["rows_spooled"] = dict.fromkeys(spooled, 0)
+        segment["rows_written"] = _sum(segment["rows_written"], segment["rows_spooled"])
+        segment["rows_spooled"] = dict.fromkeys(segment["rows_spooled"], 0)
     write_segment(con, {**segment, "run_id": run_id, "ordinal": ordinal}, into=into)
     return run_id
 

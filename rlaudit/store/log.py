@@ -152,22 +152,12 @@ def _show_log(con: DuckDBPyConnection, path: Path) -> tuple[str | None, bool]:
     con.execute("CREATE SCHEMA raw")
     for table, select in rows.items():
         con.execute(f"CREATE VIEW raw.{table} AS {select}")
-    missing: list[str | None] = [_what_is_gone(con, path, file)]
+    missing = commits.compare(con, Files(), file, named=path)
     spooled = False
     if spool.list_entries(Files(), file):
-        unreadable, spooled = _add_spool(con, path, file, rows)
-        missing.append(unreadable)
-    return "; ".join(filter(None, missing)) or None, spooled
-
-
-def _what_is_gone(con: DuckDBPyConnection, path: Path, file: Path) -> str:
-    """Say what was committed to the log at ``path`` and is not in it; "" if nothing is."""
-    try:
-        known = commits.read_commits(Files(), file, commits.log_id(con))
-    except commits.DamagedCommitsError as error:
-        return f"{error}, so rows may be missing"
-    gone = commits.find_gone(con, known)
-    return commits.describe(path, gone) if gone else ""
+        unread, spooled = _add_spool(con, path, file, rows)
+        missing += unread
+    return "; ".join(missing) or None, spooled
 
 
 def _types(con: DuckDBPyConnection, table: str) -> Mapping[str, str]:
@@ -210,7 +200,7 @@ def _refuse_gaps(types: Mapping[str, Mapping[str, str]], path: Path) -> None:
 
 def _add_spool(
     con: DuckDBPyConnection, path: Path, file: Path, rows: Mapping[str, str]
-) -> tuple[str | None, bool]:
+) -> tuple[list[str], bool]:
     files = Files()
     entries = spool.list_entries(files, file)
     con.execute(f"CREATE SCHEMA {_SPOOL}")
@@ -228,11 +218,12 @@ def _add_spool(
         again = [entry for entry in spool.list_entries(files, file) if entry not in entries]
         newer = fold.fold_in(con, files, again, into=_SPOOL)
         folded.unreadable |= newer.unreadable
+        folded.short |= newer.short
         folded.done += newer.done
-    if not folded.unreadable:
-        return None, bool(folded.done)
-    missing = (
-        f"{len(folded.unreadable)} of {len(entries)} flushes in {spool.spool_folder(path)} "
-        f"cannot be read, so their rows are missing: {next(iter(folded.unreadable.values()))}"
-    )
+    missing = [fold.describe_short(short, segment) for segment, short in folded.short.items()]
+    if folded.unreadable:
+        missing.append(
+            f"{len(folded.unreadable)} of {len(entries)} flushes in {spool.spool_folder(path)} "
+            f"cannot be read, so their rows are missing: {next(iter(folded.unreadable.values()))}"
+        )
     return missing, bool(folded.done)

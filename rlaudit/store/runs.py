@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from rlaudit.errors import UsageError
 from rlaudit.sqlfiles import read_sql
 from rlaudit.store.exact import Exact, fetch_exact
+from rlaudit.store.processes import pid_alive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -107,16 +107,3 @@ def refuse_if_running(con: DuckDBPyConnection, run_id: str) -> None:
                 f"run {run_id!r} is still running in process {segment['pid']} on {segment['host']}",
                 hint="wait until it ends; a process that was killed counts as gone after a minute",
             )
-
-
-def pid_alive(pid: int) -> bool | None:
-    """Say whether a process of this machine exists; None where asking is not safe."""
-    if os.name != "posix":
-        return None  # on Windows os.kill ends the process, whatever the signal
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

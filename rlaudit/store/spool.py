@@ -18,7 +18,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from rlaudit.errors import DatabaseError
-from rlaudit.store.files import is_draft
+from rlaudit.store.drafts import is_left_over
 from rlaudit.store.schema import TABLES, table_columns
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ _LOCK = ".folding"
 _DIGEST_BYTES = 16
 # Many times what a recorder hands over at once.
 _MOST_BYTES = 2 * 2**30
-# A draft is written within seconds. One of this age is of a process that was killed.
-_DRAFT_SECONDS = 3600.0
 
 
 class DamagedSpoolError(DatabaseError):
@@ -159,15 +157,22 @@ def folding(files: Files, path: Path) -> Iterator[bool]:
 
 
 def sweep(machine: Machine, path: Path) -> None:
-    """Delete what processes that were killed left of their writing in the spool of ``path``."""
-    folder = spool_folder(path)
+    """Delete what killed processes left of their writing, beside the log and in its spool."""
+    files, folder = machine.files, spool_folder(path)
     now = machine.now().replace(tzinfo=UTC).timestamp()
-    for name in machine.files.names(folder):
-        draft = folder / name
-        if is_draft(name):
-            changed = machine.files.changed_at(draft)
-            if changed is not None and now - changed > _DRAFT_SECONDS:
-                machine.files.remove(draft)
+
+    def age(file: Path) -> float | None:
+        changed = files.changed_at(file)
+        return None if changed is None else now - changed
+
+    beside = [path.parent / name for name in files.names(path.parent)]
+    for file in (
+        *(each for each in beside if each.name.startswith(f".{path.name}.")),
+        *(folder / name for name in files.names(folder)),
+    ):
+        if is_left_over(file.name, age(file)):
+            files.remove_tree(file)
+    files.remove_folder(folder)
 
 
 def _parts(entry: Path) -> re.Match[str]:

@@ -62,7 +62,7 @@ def wal_of(db):
 
 def gone(db):
     with open_for_writing(db) as con:
-        return commits.find_gone(con, commits.read_commits(FILES, db, commits.log_id(con)))
+        return commits.find_gone(con, commits.read_commits(FILES, db, commits.log_id(con)).segments)
 
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")

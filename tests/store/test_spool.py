@@ -3,10 +3,14 @@ from __future__ import annotations
 import datetime as dt
 import os
 import random
+import subprocess
+import sys
+import time
 
 import pytest
 
 from rlaudit.store import batches, fold, open_for_reading, open_for_writing, spool
+from rlaudit.store.drafts import draft_of
 from rlaudit.store.files import Files
 from rlaudit.store.machine import Machine
 
@@ -200,7 +204,7 @@ def test_a_file_of_another_shape_is_refused(log, tables, message):
 
 def test_half_written_and_foreign_files_are_no_part_of_the_spool(log):
     entry = put(log, "a", "aa", updates=[1], begins=True, spooled=1)
-    entry.rename(entry.with_name(f".{entry.name}.new"))
+    entry.rename(draft_of(entry))
     (spool.spool_folder(log) / "notes").mkdir()
     assert spool.list_entries(FILES, log) == []
     with open_for_reading(log) as shown:
@@ -219,13 +223,34 @@ def test_a_failed_write_leaves_nothing_behind(log, monkeypatch):
 
 def test_drafts_of_processes_that_are_gone_are_swept_away(log):
     entry = put(log, "a", "aa", updates=[1], begins=True, spooled=1)
-    old, young = (entry.with_name(f".{entry.name}.{name}.new") for name in ("old", "young"))
-    for draft in (old, young):
-        draft.write_bytes(b"half")
-    written = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    os.utime(old, (0, written.replace(tzinfo=dt.UTC).timestamp() - 3601))
-    spool.sweep(Machine(now=lambda: written), log)
-    assert sorted(spool.spool_folder(log).iterdir()) == sorted([entry, young])
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    own = draft_of(entry).name
+    of_dead = own.replace(f"-{os.getpid()}-", f"-{dead.pid}-")
+    elsewhere = "." + own[1:].replace(f".{own.split('.')[-2][:8]}-", ".00000000-")
+    now = time.time()
+    kept, gone = [], []
+    for place in (entry.parent, log.parent):
+        base = "" if place == entry.parent else f".{log.name}"
+        for name, seconds, stays in (
+            (own, 9999, True),
+            (of_dead, 0, False),
+            (f"{of_dead}.wal", 0, False),
+            (elsewhere, 3500, True),
+            (elsewhere.replace("00000000", "00000001"), 3700, False),
+            ("notes.draft", 9999, True),
+        ):
+            draft = place / (base + name)
+            draft.write_bytes(b"half")
+            os.utime(draft, (now - seconds, now - seconds))
+            (kept if stays else gone).append(draft)
+    spill = log.with_name(f".{log.name}{of_dead}".replace(".parquet", ""))
+    spill.mkdir()
+    (spill / "block").write_bytes(b"")
+    spool.sweep(Machine(), log)
+    assert [draft for draft in kept if not draft.exists()] == []
+    assert [draft for draft in (*gone, spill) if draft.exists()] == []
+    assert entry.exists()
 
 
 def test_one_process_at_a_time_folds_in(log):
