@@ -169,7 +169,8 @@ CREATE TABLE raw.events (
     segment_id VARCHAR,
     happened_at TIMESTAMP,
     env_step BIGINT,
-    kind VARCHAR,              -- checkpoint, resume, evaluation, interrupt, nan, spool, ...
+    -- checkpoint, resume, evaluation, interrupt, nan, spool, run_renamed, rows_lost, ...
+    kind VARCHAR,
     detail JSON
 );
 

@@ -17,7 +17,7 @@
 --     are not stored could fill; logs that leave out updates are not judged
 -- false_alarms: none; the count is exact
 -- assumes: draws are numbered over the whole run, in the order in which they are made
--- after: noise_in_evaluation, rows_missing
+-- after: noise_in_evaluation, rows_missing, rows_dropped
 -- cites: Fortunato et al. 2018, Algorithm 1; y-kamiya 470d4a0, mended in 0bd7835
 
 WITH complete AS (

@@ -5,7 +5,8 @@
 -- grain: run_id, segment_id, table_name
 -- groups: segments
 -- diagnosis: {dropped} of the {offered} rows of {table_name} that process {pid} of run {run_id} was
---     offered are lost, because neither the file nor its spool could be written
+--     offered are lost: neither the file nor its spool could be written, or the file was deleted,
+--     replaced or cut under it (an event rows_lost says so)
 -- why: counts and sums over an incomplete table are wrong, and other checks may find the gaps.
 -- false_alarms: none; exact
 

@@ -12,7 +12,7 @@
 --     learned from is not what the log says.
 -- assumes: samples are logged for every update, or for whole updates at fixed distances: an update
 --     without any samples is left out.
--- after: duplicate_samples, resume_does_not_continue, rows_missing, run_id_shared
+-- after: duplicate_samples, resume_does_not_continue, rows_missing, rows_dropped, run_id_shared
 -- cites: ray-project/ray#29916 (rows of several runs under one id).
 
 WITH logged AS (
