@@ -171,10 +171,10 @@ def test_a_folder_of_checks_that_is_not_there(path, own, tmp_path):
 
 def test_a_users_own_table_can_be_read_and_required(path, own):
     with open_for_writing(path) as con:
-        con.execute("CREATE SCHEMA extra")
-        con.execute("CREATE TABLE extra.notes AS SELECT 'r1' AS run_id, 'poor' AS name")
-        con.execute("CREATE TABLE words AS SELECT 'r1' AS run_id, NULL::VARCHAR AS word")
-        con.execute("CREATE TABLE no_runs AS SELECT 1 AS x")
+        con.execute("CREATE SCHEMA log.extra")
+        con.execute("CREATE TABLE log.extra.notes AS SELECT 'r1' AS run_id, 'poor' AS name")
+        con.execute("CREATE TABLE log.words AS SELECT 'r1' AS run_id, NULL::VARCHAR AS word")
+        con.execute("CREATE TABLE log.no_runs AS SELECT 1 AS x")
     write_check(
         own,
         "own_table",

@@ -1,20 +1,19 @@
 from __future__ import annotations
 
-import contextlib
 from decimal import Decimal
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from rlaudit.auditing import query
 from rlaudit.errors import QueryError, UsageError
-from rlaudit.store import open_for_reading
+from rlaudit.store import engine, open_for_reading, shut_off
 
 
 @pytest.fixture
 def con():
-    with contextlib.closing(duckdb.connect()) as con:
+    with engine() as con:
+        shut_off(con)
         yield con
 
 
