@@ -74,6 +74,15 @@ def test_near_miss_two_runs_begin_in_one_second_and_one_run_is_resumed(tiny_log)
     assert result_of(tiny_log, "run_id_shared").status == "pass"
 
 
+@pytest.mark.near_miss("run_id_shared")
+def test_near_miss_a_process_whose_log_was_put_back_goes_on_as_a_new_segment(tiny_log):
+    tiny_log.add_run()
+    segment(tiny_log)
+    segment(tiny_log, "s2", ordinal=1, pid=2, started_at=at(20), start_step=40)
+    tiny_log.add("events", run_id="r1", segment_id="s2", env_step=40, kind="rows_lost")
+    assert result_of(tiny_log, "run_id_shared").status == "pass"
+
+
 # --- segments_overlap --------------------------------------------------------------------------
 
 
