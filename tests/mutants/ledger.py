@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mutant import TINY, mutant
 
-from rlaudit.record.writer import RunWriter
+from rlaudit.record.work import Work
 from rlaudit.store import batches
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ SHORT = {"steps": 300}
 )
 def ledger_forgets_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """Episodes are written and not counted as offered."""
-    add_pending = RunWriter._add
+    add_pending = Work.add
 
     def add(self, table, parts):
         offered = self.ledger.offered["episodes"]
         add_pending(self, table, parts)
         self.ledger.offered["episodes"] = offered
 
-    monkeypatch.setattr(RunWriter, "_add", add)
+    monkeypatch.setattr(Work, "add", add)
 
 
 @mutant(
@@ -61,7 +61,7 @@ def recorder_loses_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def full_queue_drops_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """The writer takes 63 batches at a time, and drops and counts the samples beyond."""
-    add_pending = RunWriter._add
+    add_pending = Work.add
 
     def add(self, table, parts):
         for part in parts:
@@ -70,7 +70,7 @@ def full_queue_drops_rows(monkeypatch: pytest.MonkeyPatch) -> None:
             self.ledger.offered[table] += part.num_rows - taken.num_rows
             self.ledger.dropped[table] += part.num_rows - taken.num_rows
 
-    monkeypatch.setattr(RunWriter, "_add", add)
+    monkeypatch.setattr(Work, "add", add)
 
 
 @mutant(

@@ -39,7 +39,7 @@ path, ending, copy = sys.argv[1:]
 INDEX = np.arange(32)
 Recorder(path, RunInfo("first", "name", "env", "{}")).close("finished")
 recorder = Recorder(path, RunInfo("a", "name", "env", '{"alpha": 0.5}'), flush_seconds=3600)
-machine = recorder._writer._machine
+machine = recorder._writer.work.machine
 rng = np.random.default_rng(0)
 
 def give(steps):
@@ -67,9 +67,9 @@ import shutil
 shutil.copyfile(path, copy)
 give(range(301, 501))
 if ending == "killed":
-    recorder._writer._machine = dataclasses.replace(machine, open_log=killed)
+    recorder._writer.work.machine = dataclasses.replace(machine, open_log=killed)
     give(range(501, 701))
-recorder._writer._machine = dataclasses.replace(machine, open_log=held)
+recorder._writer.work.machine = dataclasses.replace(machine, open_log=held)
 for start in (501, 601, 701):
     give(range(start, start + 100))
 os.kill(os.getpid(), signal.SIGKILL)

@@ -198,7 +198,7 @@ def test_a_file_that_vanishes_while_it_is_open_is_noticed_at_the_end(place, run,
     """The rows go into a file that no name leads to any more."""
     db, _, copy = place
     recorder = begin(db, run, rows, copy, [])
-    machine = recorder._writer._machine
+    machine = recorder._writer.work.machine
 
     class Deleting:
         def __init__(self):
@@ -218,7 +218,7 @@ def test_a_file_that_vanishes_while_it_is_open_is_noticed_at_the_end(place, run,
         return found
 
     files.identity = identity
-    recorder._writer._machine = type(machine)(files=files)
+    recorder._writer.work.machine = type(machine)(files=files)
     give(recorder, rows, [5])
     with pytest.raises(DatabaseWriteError, match="no longer the file"):
         recorder.close("finished")

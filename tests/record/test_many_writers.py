@@ -21,10 +21,10 @@ class Counting:
     """Count how often the log is opened for writing."""
 
     def __init__(self, recorder):
-        machine = recorder._writer._machine
+        machine = recorder._writer.work.machine
         self.open_log = machine.open_log
         self.opened = 0
-        recorder._writer._machine = dataclasses.replace(machine, open_log=self)
+        recorder._writer.work.machine = dataclasses.replace(machine, open_log=self)
 
     def __call__(self, path, *, wait):
         self.opened += 1
@@ -100,7 +100,7 @@ def test_who_cannot_take_the_spool_in_spools(db, two, rows):
 
 
 def test_a_large_spool_is_taken_in_by_portions(db, two, monkeypatch, query):
-    monkeypatch.setattr("rlaudit.record.writer._FOLD_BYTES", 1)
+    monkeypatch.setattr("rlaudit.record.to_database._FOLD_BYTES", 1)
     first, _ = two
     tries = Counting(first)
     entries = len(spool.list_entries(FILES, db))

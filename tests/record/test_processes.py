@@ -145,14 +145,14 @@ def test_a_kill_in_the_middle_of_a_flush_leaves_whole_steps(db, moment):
                     os.kill(os.getpid(), signal.SIGKILL)
                 return self.con
 
-        machine = recorder._writer._machine
+        machine = recorder._writer.work.machine
 
         @contextlib.contextmanager
         def killing(path, *, wait):
             with machine.open_log(path, wait=wait) as con:
                 yield Killing(con)
 
-        recorder._writer._machine = dataclasses.replace(machine, open_log=killing)
+        recorder._writer.work.machine = dataclasses.replace(machine, open_log=killing)
         recorder.flush()
     """
     with start(script, db, "killed") as process:

@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 
+import duckdb
 import pytest
 from steps import NEVER, counts, give
 
@@ -222,7 +223,7 @@ def test_a_commit_that_failed_is_neither_repeated_nor_lost(db, rows, query, comm
         with open_for_writing(path, wait=wait) as con:
             yield failing.around(con)
 
-    recorder._writer._machine = Machine(open_log=open_failing)
+    recorder._writer.work.machine = Machine(open_log=open_failing)
     give(recorder, rows, [1])
     with pytest.raises(DatabaseWriteError):
         recorder.flush()
@@ -251,7 +252,7 @@ class FailingCommit:
         if sql == "COMMIT" and not self.failed:
             self.failed = True
             self.con.execute("COMMIT" if self.committed else "ROLLBACK")
-            raise writer_module.duckdb.IOException("IO Error: Could not write: disk full")
+            raise duckdb.IOException("IO Error: Could not write: disk full")
         return self.con.execute(sql, *arguments)
 
 

@@ -27,7 +27,7 @@ KILLED = """
     from rlaudit.records import RunInfo, UpdateRow
 
     recorder = Recorder(sys.argv[1], RunInfo("a", "name", "env", "{}"), flush_seconds=3600)
-    machine = recorder._writer._machine
+    machine = recorder._writer.work.machine
 
     @contextlib.contextmanager
     def killed(path, *, wait):
@@ -39,7 +39,7 @@ KILLED = """
         recorder.append(UpdateRow(step, step, step, step, 100, 32, 0.5))
     recorder.progress(10, 0, 0)
     recorder.flush()
-    recorder._writer._machine = dataclasses.replace(machine, open_log=killed)
+    recorder._writer.work.machine = dataclasses.replace(machine, open_log=killed)
     for step in range(11, 31):
         recorder.append(UpdateRow(step, step, step, step, 100, 32, 0.5))
     recorder.progress(30, 0, 0)
