@@ -6,9 +6,11 @@ The shared tables that it needs are built in a database in memory that is attach
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from rlaudit.sqlfiles import load_shared, statement_of
+from rlaudit.unseen import is_unseen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,7 +100,14 @@ def literal(value: ParamValue) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        # SQL ends at a NUL, so it is none of its characters.
-        parts = ["'" + part.replace("'", "''") + "'" for part in value.split("\0")]
-        return parts[0] if len(parts) == 1 else f"({' || chr(0) || '.join(parts)})"
+        # SQL ends at a NUL, and what a reader does not see has no place in a script.
+        parts = [
+            " || ".join(f"chr({ord(c)})" for c in part) if hidden else _quoted("".join(part))
+            for hidden, part in itertools.groupby(value, is_unseen)
+        ]
+        return parts[0] if len(parts) == 1 else f"({' || '.join(parts)})" if parts else "''"
     return repr(value)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

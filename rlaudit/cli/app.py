@@ -86,7 +86,8 @@ def main(args: Sequence[str] | None = None) -> int:
     except BaseException as error:  # noqa: BLE001 - where every error ends; Polars' panics are no Exception
         if debug:
             traceback.print_exc()
-        note(_error_line(error))
+        for line in _error_lines(error):
+            note(line)
         return EXIT_FAILED
 
 
@@ -205,14 +206,12 @@ def _top(
     help_and_fail(context)
 
 
-def _error_line(error: BaseException) -> str:
+def _error_lines(error: BaseException) -> list[str]:
     message, hint = _message_and_hint(error)
     line = " ".join(f"error: {message} ({hint})".split() if hint else f"error: {message}".split())
-    from rlaudit.render.values import printable
-
     # A note is an excerpt of the user's own text, whose lines stand below each other.
     notes = [part for note in getattr(error, "__notes__", ()) for part in note.splitlines()]
-    return "\n".join(map(printable, (line, *notes)))
+    return [line, *notes]
 
 
 def _message_and_hint(error: BaseException) -> tuple[str, str]:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rlaudit.cli.group import group
-from rlaudit.cli.output import Checks, Full, Output, destination, note, row_format, say_problems
+from rlaudit.cli.output import (
+    Checks,
+    Full,
+    Output,
+    destination,
+    note,
+    row_format,
+    say,
+    say_problems,
+)
 from rlaudit.cli.parsing import refuse_given
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_FINDINGS, UsageError, did_you_mean
 
@@ -72,6 +81,8 @@ def show(
 
     rlaudit audit --explain NAME says in words what it tests.
     """
+    from rlaudit.render.harmless import sql_source
+
     check = check_of(name, checks)
     if full:
         from rlaudit.auditing import script_of
@@ -80,7 +91,7 @@ def show(
     else:
         text = check.path.read_text(encoding="utf-8")
     with destination(output) as stream:
-        stream.write(text)
+        stream.write(sql_source(text, on_terminal=stream.isatty()))
 
 
 def lint(
@@ -109,7 +120,7 @@ def lint(
     folders = [folder] if folder is not None else [sql_root() / "checks", *(checks or [])]
     problems = [problem for where in folders for problem in lint_checks(where)]
     for problem in problems:
-        typer.echo(f"{problem} ({problem.hint})" if problem.hint else str(problem))
+        say(f"{problem} ({problem.hint})" if problem.hint else str(problem))
     if problems:
         raise typer.Exit(EXIT_FINDINGS)
     number = sum(len(list(where.rglob("*.sql"))) for where in folders)
@@ -140,7 +151,7 @@ def new(
     if name in taken:
         raise UsageError(f"the name {name!r} is taken by {taken[name]}", hint="choose another")
     path = new_check(name, checks)
-    typer.echo(str(path))
+    say(str(path))
     note(f"next: fill it in, then rlaudit audit SOURCE --checks {checks} --select {name}")
 
 

@@ -278,15 +278,22 @@ def _failures_named(output: Path) -> Iterator[None]:
 
 def note(text: str) -> None:
     """Write a line of narration to stderr."""
+    from rlaudit.render.harmless import printable
+
     with contextlib.suppress(OSError):  # nobody hears it, and that changes no result
-        typer.echo(text, err=True)
+        typer.echo(printable(text), err=True)
+
+
+def say(text: str) -> None:
+    """Write a line to stdout that is no data of a log, and may have names in it."""
+    from rlaudit.render.harmless import printable
+
+    typer.echo(printable(text))
 
 
 def narrate(kind: Literal["note", "warning", "error"], text: str) -> None:
     """Write one line to stderr that says of what kind it is."""
-    from rlaudit.render.values import printable
-
-    note(f"{kind}: {printable(' '.join(text.split()))}")
+    note(f"{kind}: {' '.join(text.split())}")
 
 
 def say_problems(problems: Iterable[Problem]) -> None:

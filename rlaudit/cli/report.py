@@ -76,10 +76,12 @@ def show(
 ) -> None:
     """Print the SQL of a report."""
     from rlaudit.auditing import find_report, script_of_report
+    from rlaudit.render.harmless import sql_source
 
     report = find_report(name, reports)
     with destination(output) as stream:
-        stream.write(script_of_report(report) if full else report.sql)
+        text = script_of_report(report) if full else report.sql
+        stream.write(sql_source(text, on_terminal=stream.isatty()))
 
 
 def run(

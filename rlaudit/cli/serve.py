@@ -16,7 +16,7 @@ from rlaudit.cli.audit import (
     Require,
     floor_of,
 )
-from rlaudit.cli.output import Checks, narrate
+from rlaudit.cli.output import Checks, narrate, say
 from rlaudit.cli.parsing import refuse_given
 from rlaudit.errors import DatabaseLockedError
 
@@ -68,7 +68,7 @@ def serve(
         take_look(path.absolute(), None, wait=0)
     opened, address = open_socket(host, port)
     with opened:
-        typer.echo(f"{source} is shown at {address.url}")
+        say(f"{source} is shown at {address.url}")
         if not address.is_loopback:
             narrate("warning", f"whoever reaches {host} can read {source}")
         judging = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from rlaudit.cli.options import require_train_extra, with_settings
+from rlaudit.cli.output import narrate, note
 from rlaudit.cli.parsing import refuse_beside, refuse_given
 from rlaudit.errors import (
     EXIT_CLEAN,
@@ -261,11 +262,11 @@ def _shown(
             )
         summary = run(display, watcher)
     if watcher:
-        typer.echo(watcher.summary(), err=True)
+        note(watcher.summary())
     for line in summary_lines(summary, str(db) if db else None):
-        typer.echo(line, err=True)
+        note(line)
     if summary.problem:
-        typer.echo(f"error: {summary.problem}", err=True)
+        narrate("error", summary.problem)
     code = _EXIT_CODES[summary.state]
     if watcher is None:
         return code

@@ -5,9 +5,9 @@ A comment holds 65,536 characters: findings are shown up to a number, and what i
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from rlaudit.render.harmless import markdown, markdown_code
 from rlaudit.render.summary import (
     by_reason,
     count,
@@ -17,7 +17,6 @@ from rlaudit.render.summary import (
     source_summary,
     summary,
 )
-from rlaudit.render.values import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from rlaudit.auditing import AuditReport, Finding
 
 MOST = 50
-
-_SPECIAL = re.compile(r"([\\`*\[\]<>|&~])")
 
 
 def write_markdown(stream: TextIO, report: AuditReport) -> None:
@@ -49,23 +46,23 @@ def _document(report: AuditReport) -> Iterator[str]:
     )
     yield from _list(
         "Could not be done",
-        [escaped(f"{p} ({p.hint})" if p.hint else str(p)) for p in report.problems],
+        [markdown(f"{p} ({p.hint})" if p.hint else str(p)) for p in report.problems],
     )
     yield from _list(
         "Settings that are not understood",
-        [escaped(line) for line in setting_lines(report.sources)],
+        [markdown(line) for line in setting_lines(report.sources)],
     )
     yield ""
     yield "<details><summary>What was judged</summary>"
     yield ""
     for source in report.sources:
-        yield f"- {escaped(source_summary(source))}"
+        yield f"- {markdown(source_summary(source))}"
         if source.incomplete:
-            yield f"  - incomplete: {escaped(source.incomplete)}"
+            yield f"  - incomplete: {markdown(source.incomplete)}"
         for departure in source.departures:
-            yield f"  - {escaped(departure_line(departure))}"
+            yield f"  - {markdown(departure_line(departure))}"
         for reason, names in by_reason(source.results).items():
-            yield f"  - {escaped(reason)}: {', '.join(_code(name) for name in names)}"
+            yield f"  - {markdown(reason)}: {', '.join(_code(name) for name in names)}"
     yield ""
     yield "</details>"
 
@@ -77,11 +74,12 @@ def _table(report: AuditReport) -> Iterator[str]:
     yield f"| | check |{' log |' if several else ''} run | rows | diagnosis |"
     yield f"| --- | --- |{' --- |' if several else ''} --- | ---: | --- |"
     for finding in shown:
-        log = f" {_code(finding.source)} |" if several else ""
-        diagnosis = escaped(diagnosis_with_cause(finding))
+        log = f" {_cell(finding.source)} |" if several else ""
+        run = "NULL" if finding.run_id is None else finding.run_id
+        diagnosis = markdown(diagnosis_with_cause(finding))
         yield (
-            f"| {finding.check.severity} | {_code(finding.check.name)} |{log} "
-            f"{_code(finding.run_id or 'NULL')} | {finding.rows:,} | {diagnosis} |"
+            f"| {finding.check.severity} | {_cell(finding.check.name)} |{log} "
+            f"{_cell(run)} | {finding.rows:,} | {diagnosis} |"
         )
     if len(shown) < len(report.findings):
         yield ""
@@ -96,7 +94,7 @@ def _reasons(report: AuditReport) -> Iterator[str]:
     for name, finding in checks.items():
         # As code: otherwise a comment would leave a mark at each issue of others that is cited.
         cites = f" ({_code(finding.check.cites)})" if finding.check.cites else ""
-        yield f"- {_code(name)}: {escaped(finding.check.why)}{cites}"
+        yield f"- {_code(name)}: {markdown(finding.check.why)}{cites}"
     yield ""
     yield "</details>"
 
@@ -112,12 +110,9 @@ def _list(head: str, items: list[str]) -> Iterator[str]:
         yield f"- showing {MOST} of {len(items):,}"
 
 
-def escaped(text: str) -> str:
-    """Return ``text`` so that nothing in it is taken for Markdown or HTML."""
-    return _SPECIAL.sub(r"\\\1", printable(text))
-
-
 def _code(text: str) -> str:
-    """Return ``text`` as a span of code in a table's cell."""
-    plain = printable(text).replace("`", "'")
-    return f"`{plain}`".replace("|", "\\|")
+    return markdown_code(text, in_table=False)
+
+
+def _cell(text: str) -> str:
+    return markdown_code(text, in_table=True)

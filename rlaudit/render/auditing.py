@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from rlaudit.render.values import printable
+from rlaudit.render.harmless import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from rlaudit.render.values import human, printable
+from rlaudit.render.harmless import printable
+from rlaudit.render.values import human
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

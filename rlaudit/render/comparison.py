@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.text import Text
 
+from rlaudit.render.harmless import printable
 from rlaudit.render.rows import write_csv
 from rlaudit.render.terminal import console_for, plain_table, print_line
 from rlaudit.render.text_plot import interval_text
-from rlaudit.render.values import human, json_text, printable
+from rlaudit.render.values import human, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Literal
 
+from rlaudit.render.harmless import annotation, annotation_property
 from rlaudit.render.summary import count, diagnosis_with_cause, summary
-from rlaudit.render.values import printable
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -46,7 +46,8 @@ def _finding(finding: Finding) -> str:
     return _command(
         level,
         {"title": f"rlaudit: {finding.check.name}"},
-        f"{diagnosis_with_cause(finding)} ({rows}, {finding.source})\n{finding.check.why}",
+        f"{diagnosis_with_cause(finding)} ({rows}, {finding.source})",
+        finding.check.why,
     )
 
 
@@ -60,20 +61,6 @@ def _problem(problem: Problem) -> str:
     )
 
 
-def _command(level: Level, properties: dict[str, str], text: str) -> str:
-    stated = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
-    return f"::{level} {stated}::{_escape(_lines(text))}"
-
-
-def _lines(text: str) -> str:
-    """Return ``text`` with its own line breaks and no other control characters."""
-    return "\n".join(printable(line) for line in text.split("\n"))
-
-
-def _escape(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    """Return ``text`` as a property, where a comma and a colon have a meaning."""
-    return _escape(printable(text)).replace(":", "%3A").replace(",", "%2C")
+def _command(level: Level, properties: dict[str, str], *lines: str) -> str:
+    stated = ",".join(f"{key}={annotation_property(value)}" for key, value in properties.items())
+    return f"::{level} {stated}::{annotation(lines)}"

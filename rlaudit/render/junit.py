@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
+from rlaudit.render.harmless import printable
 from rlaudit.render.summary import count, coverage_line, source_summary
-from rlaudit.render.values import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,13 +31,13 @@ def write_junit(stream: TextIO, report: AuditReport, fail_on: Severity = "error"
             _case_of(suite, result, fail_on)
         in_results = {result.problem for result in source.results}
         _problems(suite, [p for p in source.problems if p not in in_results])
-        SubElement(suite, "system-out").text = _xml(source_summary(source))
+        SubElement(suite, "system-out").text = printable(source_summary(source))
     if report.check_problems:
         _problems(_suite(root, "check files"), report.check_problems)
     if report.shortfalls:
         suite = _suite(root, "coverage")
         _problems(suite, report.shortfalls)
-        SubElement(suite, "system-out").text = _xml(coverage_line(report))
+        SubElement(suite, "system-out").text = printable(coverage_line(report))
     for suite in root:
         _count(suite)
     for key in ("tests", "failures", "errors"):
@@ -49,7 +49,7 @@ def write_junit(stream: TextIO, report: AuditReport, fail_on: Severity = "error"
 
 
 def _suite(root: Element, name: str) -> Element:
-    return SubElement(root, "testsuite", name=_xml(name))
+    return SubElement(root, "testsuite", name=printable(name))
 
 
 def _count(suite: Element) -> None:
@@ -61,9 +61,10 @@ def _count(suite: Element) -> None:
 
 def _case_of(suite: Element, result: CheckResult, fail_on: Severity) -> None:
     check = result.check
-    case = SubElement(suite, "testcase", name=check.name, classname=_xml(f"rlaudit.{check.family}"))
+    named = {"name": check.name, "classname": f"rlaudit.{check.family}"}
+    case = SubElement(suite, "testcase", {key: printable(value) for key, value in named.items()})
     if result.status == "not_applicable":
-        SubElement(case, "skipped", message=_xml(result.message))
+        SubElement(case, "skipped", message=printable(result.message))
     elif result.status == "error":
         problem = result.problem
         _error(case, result.message if problem is None else _sentence(problem))
@@ -77,11 +78,9 @@ def _failure(case: Element, result: CheckResult) -> None:
     first, *others = result.findings
     more = f" (and {count(len(others), 'more run')})" if others else ""
     failure = SubElement(
-        case, "failure", message=_xml(first.diagnosis + more), type=result.check.severity
+        case, "failure", message=printable(first.diagnosis + more), type=result.check.severity
     )
-    failure.text = _xml(
-        "\n".join([*_sentences(result.findings), "", f"why it matters: {result.check.why}"])
-    )
+    failure.text = _text([*_sentences(result.findings), "", f"why it matters: {result.check.why}"])
 
 
 def _remarks(case: Element, result: CheckResult) -> None:
@@ -90,7 +89,11 @@ def _remarks(case: Element, result: CheckResult) -> None:
     if result.message:
         lines.append(result.message)
     if lines:
-        SubElement(case, "system-out").text = _xml("\n".join(lines))
+        SubElement(case, "system-out").text = _text(lines)
+
+
+def _text(lines: Sequence[str]) -> str:
+    return "\n".join(map(printable, lines))
 
 
 def _sentences(findings: Sequence[Finding]) -> list[str]:
@@ -100,18 +103,13 @@ def _sentences(findings: Sequence[Finding]) -> list[str]:
 def _problems(suite: Element, problems: Sequence[Problem]) -> None:
     for number, problem in enumerate(problems, start=1):
         name = problem.check or problem.place or f"problem {number}"
-        case = SubElement(suite, "testcase", name=_xml(name), classname="rlaudit")
+        case = SubElement(suite, "testcase", name=printable(name), classname="rlaudit")
         _error(case, _sentence(problem))
 
 
 def _error(case: Element, message: str) -> None:
-    SubElement(case, "error", message=_xml(message))
+    SubElement(case, "error", message=printable(message))
 
 
 def _sentence(problem: Problem) -> str:
     return f"{problem} ({problem.hint})" if problem.hint else str(problem)
-
-
-def _xml(text: str) -> str:
-    """Return ``text`` with escapes for control characters, most of which XML 1.0 cannot hold."""
-    return "\n".join(printable(line) for line in text.split("\n"))

@@ -11,8 +11,8 @@ import math
 from typing import TYPE_CHECKING, Any, Literal
 
 from rlaudit.render.extras import require
+from rlaudit.render.harmless import printable
 from rlaudit.render.summary import count
-from rlaudit.render.values import printable
 from rlaudit.store import unique_names
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ column a line.
 from __future__ import annotations
 
 import itertools
-import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len
 from rich.text import Text
 
 from rlaudit.render.columns import cells_of, heading_of, is_number
+from rlaudit.render.harmless import shell_word
 from rlaudit.render.rows import write_rows
 from rlaudit.render.summary import count
 from rlaudit.render.terminal import console_for, print_indented, print_line
@@ -83,7 +83,7 @@ def write_answer(stream: TextIO, answer: Answer, fmt: RowFormat) -> None:
 def _option(name: str, value: ParamValue) -> str:
     """Return the option that sets a parameter to ``value``."""
     text = str(value).lower() if isinstance(value, bool) or value is None else str(value)
-    return f"-p {name}={shlex.quote(text)}"
+    return f"-p {name}={shell_word(text)}"
 
 
 def _parts(

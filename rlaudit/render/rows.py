@@ -2,15 +2,19 @@
 
 ``json`` is an array of objects, ``jsonl`` one object a line; both have one key a column. ``csv``
 has a head line, commas and CRLF (RFC 4180). ``markdown`` is a table in GitHub's form. These four
-are exact and are written while the rows come in; ``table`` is for people.
+are written while the rows come in; ``table`` is for people. The first two are exact. In ``csv`` a
+text that a spreadsheet would run has an apostrophe before it, and in ``markdown`` a text that would
+be markup has escapes; see :mod:`rlaudit.render.harmless`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import csv
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from rlaudit.render.harmless import csv_cell, markdown
 from rlaudit.render.terminal import console_for, print_rows
 from rlaudit.render.values import as_text, human, json_text
 from rlaudit.store import unique_names
@@ -43,8 +47,9 @@ def write_rows(
 def write_csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write ``rows`` as CSV under a head line; NULL is an empty cell."""
     writer = csv.writer(stream)
-    writer.writerow(columns)
-    writer.writerows([as_text(value) for value in row] for row in rows)
+    cell = partial(csv_cell, on_terminal=stream.isatty())
+    writer.writerow(map(cell, columns))
+    writer.writerows([cell(as_text(value)) for value in row] for row in rows)
 
 
 def as_parquet(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
@@ -89,5 +94,4 @@ def _write_markdown(stream: TextIO, columns: Sequence[str], rows: Iterable[Seque
 
 
 def _markdown_cell(value: object) -> str:
-    text = human(value) if value is None or isinstance(value, str) else as_text(value)
-    return text.replace("|", "\\|")
+    return markdown(human(value) if value is None else as_text(value))

@@ -9,12 +9,13 @@ same one from audit to audit. What could not be done is a notification of the in
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from rlaudit.render.audit_markdown import escaped
-from rlaudit.render.values import json_text, printable
+from rlaudit.render.harmless import markdown, printable, sarif_message
+from rlaudit.render.values import json_text
 from rlaudit.version import __version__
 
 if TYPE_CHECKING:
@@ -73,11 +74,11 @@ def _rule(check: CheckFile) -> dict[str, Any]:
     stated = [(head, text) for head, text in paragraphs if text]
     return {
         "id": check.name,
-        "shortDescription": {"text": check.title},
-        "fullDescription": {"text": check.why},
+        "shortDescription": {"text": sarif_message(check.title)},
+        "fullDescription": {"text": sarif_message(check.why)},
         "help": {
-            "text": "\n\n".join(f"{head}: {text}" for head, text in stated),
-            "markdown": "\n\n".join(f"**{head}.** {escaped(text)}" for head, text in stated),
+            "text": "\n\n".join(f"{head}: {sarif_message(text)}" for head, text in stated),
+            "markdown": "\n\n".join(f"**{head}.** {markdown(text)}" for head, text in stated),
         },
         "defaultConfiguration": {"level": check.severity},
         "properties": {
@@ -90,14 +91,15 @@ def _rule(check: CheckFile) -> dict[str, Any]:
 
 
 def _result(source: SourceReport, finding: Finding, positions: dict[str, int]) -> dict[str, Any]:
-    key = f"{finding.check.name}\0{finding.run_id or ''}"
+    run = finding.run_id
+    key = f"{finding.check.name}\0{run or ''}"
     fingerprint = hashlib.sha256(key.encode()).hexdigest()[:32]
     plain = finding.to_dict()
     return {
         "ruleId": finding.check.name,
         "ruleIndex": positions[finding.check.name],
         "level": finding.check.severity,
-        "message": {"text": printable(finding.diagnosis)},
+        "message": {"text": sarif_message(finding.diagnosis)},
         "locations": [
             {
                 "physicalLocation": {
@@ -106,7 +108,7 @@ def _result(source: SourceReport, finding: Finding, positions: dict[str, int]) -
                     "region": {"startLine": 1},
                 },
                 "logicalLocations": [
-                    {"name": printable(finding.run_id or "no run"), "kind": "training run"}
+                    {"name": "no run" if run is None else printable(run), "kind": "training run"}
                 ],
             }
         ],
@@ -116,7 +118,7 @@ def _result(source: SourceReport, finding: Finding, positions: dict[str, int]) -
             "primaryLocationLineHash": f"{fingerprint}:1",
         },
         "properties": {
-            "run_id": finding.run_id,
+            "run_id": run,
             "rows": finding.rows,
             "accepted": finding.accepted,
             "examples": plain["examples"],
@@ -136,7 +138,7 @@ def _notification(problem: Problem) -> dict[str, Any]:
     hint = f" ({problem.hint})" if problem.hint else ""
     found: dict[str, Any] = {
         "level": "error",
-        "message": {"text": printable(f"{problem.message}{hint}")},
+        "message": {"text": sarif_message(f"{problem.message}{hint}")},
     }
     if problem.path is not None:
         region: dict[str, Any] = {} if problem.line is None else {"startLine": problem.line}
@@ -157,4 +159,4 @@ def _place(path: Path) -> dict[str, str]:
         relative = absolute.relative_to(Path.cwd())
     except ValueError:
         return {"uri": absolute.as_uri()}
-    return {"uri": quote(relative.as_posix())}
+    return {"uri": quote(os.fsencode(relative.as_posix()))}

@@ -2,12 +2,15 @@
 
 On a terminal a table that is too wide is shown row by row, one column a line. Anywhere else
 nothing is wrapped or cut, whatever the width. Colours follow NO_COLOR, FORCE_COLOR and TERM.
+
+Names are made printable before they are laid out. No line that comes of it, whatever was broken
+where, commands a CI runner: :func:`console_for` sees to that.
 """
 
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -17,7 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 from rlaudit.render.columns import cells_of, is_number
-from rlaudit.render.values import human, printable
+from rlaudit.render.harmless import printable, without_commands
+from rlaudit.render.values import human
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,10 +36,24 @@ _LONGEST_VALUE = 24
 _UNBOUNDED = 1_000_000
 
 
+class _Guarded:
+    """A stream for whole lines that command no CI runner."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        return self._stream.write(without_commands(text))
+
+
 def console_for(stream: TextIO) -> Console:
     """Return a console that writes to ``stream`` and takes no text for markup."""
     width = None if stream.isatty() else _UNBOUNDED
-    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    guarded = cast("TextIO", _Guarded(stream))
+    return Console(file=guarded, width=width, highlight=False, markup=False, emoji=False)
 
 
 def print_line(console: Console, text: str = "", style: str = "") -> None:

@@ -12,6 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from rlaudit.render.harmless import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
@@ -76,7 +78,7 @@ class _LiveDisplay:
         self._live.update(both, refresh=True)
 
     def note(self, message: str) -> None:
-        self._live.console.print(Text(message))
+        self._live.console.print(Text(printable(message)))
 
 
 class _LineDisplay:
@@ -101,7 +103,7 @@ class _LineDisplay:
         )
 
     def note(self, message: str) -> None:
-        self._console.print(Text(message), soft_wrap=True)
+        self._console.print(Text(printable(message)), soft_wrap=True)
 
 
 def _facts(progress: Progress) -> str:

@@ -1,9 +1,9 @@
 """Values as people read them, and as programs do.
 
-For people figures are rounded and control characters are shown as escapes, so that text from a
-log can neither break a line nor command a terminal. For programs nothing is lost: floats have all
-their digits, and what JSON has no form for becomes text: NaN and the infinities "NaN",
-"Infinity" and "-Infinity", times ISO 8601 (UTC, as the log's are), bytes hexadecimal.
+For people figures are rounded, and text is what :func:`~rlaudit.render.harmless.printable` makes
+of it. For programs nothing is lost: floats have all their digits, and what JSON has no form for
+becomes text: NaN and the infinities "NaN", "Infinity" and "-Infinity", times ISO 8601 (UTC, as
+the log's are), bytes hexadecimal.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import math
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+
+from rlaudit.render.harmless import json_source, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,13 +36,6 @@ def human(value: object) -> str:
     return printable(text)
 
 
-def printable(text: str) -> str:
-    """Return ``text`` with control characters as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def machine(value: object) -> JsonValue:
     """Return ``value`` as something that JSON can hold without loss."""
     if isinstance(value, dict):
@@ -51,16 +46,18 @@ def machine(value: object) -> JsonValue:
 
 
 def as_text(value: object) -> str:
-    """Return ``value`` as a cell of a CSV file: NULL is empty, nested values are JSON."""
+    """Return ``value`` as text: NULL is empty, nested values are JSON."""
     found = machine(value)
     if found is None:
         return ""
-    return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
+    return found if isinstance(found, str) else json_source(json.dumps(found, ensure_ascii=False))
 
 
 def json_text(value: Mapping[str, Any], *, indent: int | None = None) -> str:
-    """Return ``value`` as JSON text in UTF-8 characters."""
-    return json.dumps(machine(dict(value)), ensure_ascii=False, allow_nan=False, indent=indent)
+    """Return ``value`` as JSON text in UTF-8 characters; what is not seen in them is escaped."""
+    return json_source(
+        json.dumps(machine(dict(value)), ensure_ascii=False, allow_nan=False, indent=indent)
+    )
 
 
 def _scalar(value: object) -> str | float | bool | None:

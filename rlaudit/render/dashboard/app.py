@@ -21,7 +21,7 @@ from rlaudit.live import Auditor, Watched, file_state, rest, take_look
 from rlaudit.render.dashboard.panes import Findings, PlotPane, RunTable
 from rlaudit.render.dashboard.plot import Line
 from rlaudit.render.dashboard.wording import curve_title, headline, priorities_title
-from rlaudit.render.values import printable
+from rlaudit.render.harmless import printable
 
 if TYPE_CHECKING:
     from datetime import datetime

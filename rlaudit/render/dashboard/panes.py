@@ -12,7 +12,8 @@ from textual.widgets import DataTable, Static
 
 from rlaudit.render.dashboard.plot import draw
 from rlaudit.render.dashboard.wording import found, shortened, shortened_end, speed
-from rlaudit.render.values import human, printable
+from rlaudit.render.harmless import printable
+from rlaudit.render.values import human
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

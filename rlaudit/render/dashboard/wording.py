@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len, set_cell_size
 
 from rlaudit.curves import position_text
+from rlaudit.render.harmless import printable
 from rlaudit.render.training import duration
-from rlaudit.render.values import human, printable
+from rlaudit.render.values import human
 
 if TYPE_CHECKING:
     from rlaudit.live import Detail, Watched

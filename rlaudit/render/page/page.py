@@ -1,9 +1,9 @@
 """Write the page: one HTML file with everything in it.
 
-Its template escapes every text. Filters and colour schemes are CSS (``:has``), so that they work
-without JavaScript as well; the script adds buttons that copy. The page forbids itself the network,
-but for the server that shows it if there is one, and any style or script but its own, whose hashes
-its Content-Security-Policy names.
+Its template escapes every text, and shows what is not seen in it. Filters and colour schemes are
+CSS (``:has``), so that they work without JavaScript as well; the script adds buttons that copy. The
+page forbids itself the network, but for the server that shows it if there is one, and any style or
+script but its own, whose hashes its Content-Security-Policy names.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlaudit.render.extras import require
+from rlaudit.render.harmless import visible
 from rlaudit.render.page.settings import settings_view
 from rlaudit.render.page.tables import of_rows, shown
 from rlaudit.render.summary import count
@@ -57,6 +58,7 @@ def page_html(data: PageData, *, live: str = "") -> str:
 
     environment = jinja2.Environment(
         autoescape=True,
+        finalize=_shown,
         loader=jinja2.FileSystemLoader(_FOLDER),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -85,6 +87,11 @@ def page_html(data: PageData, *, live: str = "") -> str:
 
 def _text(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def _shown(value: Any) -> Any:
+    """Return what the template writes of ``value``, which it escapes unless it is ours."""
+    return visible(value) if type(value) is str else value
 
 
 def _own(text: str) -> Any:
