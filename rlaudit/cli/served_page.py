@@ -36,7 +36,9 @@ def main() -> int:
             live=options["live"],
         )
     except RlauditError as error:
-        sys.stderr.write(f"{error}\n")
+        from rlaudit.render.harmless import printable
+
+        sys.stderr.write(f"{printable(str(error))}\n")
         return EXIT_FAILED
     sys.stdout.buffer.write(text.encode())
     return EXIT_CLEAN

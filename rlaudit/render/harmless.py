@@ -126,12 +126,12 @@ _NUMBERED = re.compile(r"^(\d{1,9})(?=[.)](?: |$))")
 _MARKUP = re.compile(
     r"""
     \\ (?=[\\`*_|~$<>&\[\](){}#+\-.!])  # where it takes effect, but for the quotes in JSON
-    | [`*|~$]
+    | [`*|~$>]
     | (?<!\w)_ | _(?!\w)           # within a word it is one
     | \] (?=\()                    # a link or a picture
     | < (?=[A-Za-z/!?])            # HTML
     | & (?=\#?\w+;)                # an entity
-    | ^ (?: > | \#(?=\#{0,5}(?:\ |$)) | [-+](?=[-\ ]|$) | =(?==*$) | \[(?=[\ xX]\]|[^\]]*\]:) )
+    | ^ (?: \#(?=\#{0,5}(?:\ |$)) | [-+](?=[-\ ]|$) | =(?==*$) | \[(?=[\ xX]\]|[^\]]*\]:) )
     """,
     re.VERBOSE,
 )

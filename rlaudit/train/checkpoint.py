@@ -21,7 +21,7 @@ import zipfile
 import zlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 from uuid import uuid4
 
 import numpy as np
@@ -46,6 +46,10 @@ _READABLE = (1, FORMAT)
 KEPT = 2
 
 _NAME = re.compile(r"step-\d{9,}")
+# A folder's name has at most 255 bytes. Windows drops dots and blanks at its end, and has devices
+# that are called as they are whatever follows a dot.
+_LONGEST_NAME = 200
+_RESERVED = re.compile(r"(CON|PRN|AUX|NUL|COM\d|LPT\d)(\.|$)", re.IGNORECASE)
 _HEADER, _ARRAYS, _AGENT = "checkpoint.json", "arrays.npz", "agent.pt"
 _ARRAY_KEY = "npz"
 _SUM_KEY = "blake2b"
@@ -116,7 +120,15 @@ def default_folder(db: Path) -> Path:
 def run_folder(folder: Path, run_id: str) -> Path:
     """Return where under ``folder`` the checkpoints of a run are, whatever its id contains."""
     name = quote(run_id, safe=" ")
-    return folder / (name.replace(".", "%2E") if name.strip(".") == "" else name)
+    if _RESERVED.match(name):
+        name = f"%{ord(name[0]):02X}{name[1:]}"
+    if name.endswith((".", " ")):
+        name = f"{name[:-1]}%{ord(name[-1]):02X}"
+    if not 0 < len(name) <= _LONGEST_NAME:
+        # No other id has this form: quote() writes no dash behind a percent sign.
+        of_all = hashlib.blake2b(run_id.encode(), digest_size=16).hexdigest()
+        name = f"{name[: _LONGEST_NAME // 2]}%-{of_all}"
+    return folder / name
 
 
 def save(
@@ -174,7 +186,7 @@ def newest(folder: Path, run_id: str) -> Path:
     """
     found = _checkpoints(run_folder(folder, run_id))
     if not found:
-        runs = [p.name for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
+        runs = [unquote(p.name) for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
         raise CheckpointError(
             f"{folder} has no checkpoint of run {run_id!r}",
             hint=did_you_mean(run_id, runs) if runs else "--checkpoint-every STEPS saves them",
