@@ -20,7 +20,7 @@ from rlaudit.auditing.results import CheckResult, Finding
 from rlaudit.auditing.scope import Scope
 from rlaudit.auditing.shared import SharedTables
 from rlaudit.errors import Problem, RlauditError
-from rlaudit.sqlfiles import verify_statement
+from rlaudit.sqlfiles import quoted_name, verify_statement
 from rlaudit.store import fetch_exact
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def _findings(
     )
     if not counted:
         return ()
-    order = ", ".join(f'"{column}"' for column in check.grain)
+    order = ", ".join(map(quoted_name, check.grain))
     bound = f"QUALIFY row_number() OVER (PARTITION BY run_id ORDER BY {order}) <= ?"
     rows = fetch_exact(
         con,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from rlaudit.sqlfiles import load_shared, statement_of
+from rlaudit.sqlfiles import load_shared, quoted_name, statement_of
 from rlaudit.unseen import is_unseen
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def script_of(
         "SELECT * FROM (",
         statement_of(check.sql),
         ")",
-        f"{only}ORDER BY {', '.join(check.grain)};",
+        f"{only}ORDER BY {', '.join(map(quoted_name, check.grain))};",
     ]
     return "\n".join(lines) + "\n"
 

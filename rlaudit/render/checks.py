@@ -21,7 +21,6 @@ The JSON object has these keys, and later versions only add to them:
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,7 +29,7 @@ from rich.text import Text
 from rlaudit.render.rows import as_parquet, write_csv
 from rlaudit.render.summary import count, verdict_fields
 from rlaudit.render.terminal import console_for, plain_table, print_line
-from rlaudit.render.values import json_text
+from rlaudit.render.values import as_text, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +88,7 @@ def checks_as_parquet(results: Sequence[CheckResult]) -> bytes:
 
 
 def _cells(objects: Sequence[dict[str, Any]]) -> list[list[Any]]:
-    return [[*(o[key] for key in _CSV_COLUMNS[:-1]), json.dumps(o["judged"])] for o in objects]
+    return [[*(o[key] for key in _CSV_COLUMNS[:-1]), as_text(o["judged"])] for o in objects]
 
 
 def _coverage(results: Sequence[CheckResult]) -> dict[str, Any]:

@@ -77,8 +77,11 @@ def visible(text: str) -> str:
 
 
 def without_commands(text: str) -> str:
-    """Return lines of output with an escape in those that a CI runner would take for a command."""
-    return _ANYWHERE.sub(r"\\x23", _AT_START.sub(r"\1\\x3a", text))
+    """Return lines of output with an escape in those that a CI runner would take for a command.
+
+    It is one that JSON has as well, so that a text of JSON remains one.
+    """
+    return _ANYWHERE.sub(r"\\u0023", _AT_START.sub(r"\1\\u003a", text))
 
 
 def json_source(text: str) -> str:
@@ -125,7 +128,7 @@ def _is_formula(text: str) -> bool:
 _NUMBERED = re.compile(r"^(\d{1,9})(?=[.)](?: |$))")
 _MARKUP = re.compile(
     r"""
-    \\ (?=[\\`*_|~$<>&\[\](){}#+\-.!])  # where it takes effect, but for the quotes in JSON
+    \\ (?=[!\#-/:-@\[-`{-~])        # where it takes effect, but for the quotes in JSON
     | [`*|~$>]
     | (?<!\w)_ | _(?!\w)           # within a word it is one
     | \] (?=\()                    # a link or a picture
@@ -179,9 +182,9 @@ def sarif_message(text: str) -> str:
 
 def shell_word(text: str) -> str:
     """Return ``text`` as a word of a command line; bash and zsh read what is not seen in it."""
-    if not any(map(is_unseen, text)):
+    if printable(text) == text:
         return shlex.quote(text)
-    escaped = re.sub(r"[\\']", r"\\\g<0>", text)
+    escaped = without_commands(re.sub(r"[\\']", r"\\\g<0>", text))
     return f"$'{''.join(_shell_escape(c) if is_unseen(c) else c for c in escaped)}'"
 
 

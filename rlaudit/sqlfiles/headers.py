@@ -84,7 +84,7 @@ def parse_header(
 def _key_lines(text: str, path: Path) -> Iterator[tuple[int, str, str]]:
     """Yield line number, key and whole value of each key in the header."""
     current: tuple[int, str, str] | None = None
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.startswith("--"):
             break
         if more := _CONTINUATION.match(line):

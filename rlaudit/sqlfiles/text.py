@@ -44,7 +44,8 @@ def _line_of_code(sql: str, start: int) -> int:
 
 def statement_of(sql: str) -> str:
     """Return the one statement of a file: without its header and without a semicolon."""
-    lines = sql.splitlines()
+    # Not splitlines(): what else it takes for the end of a line ends no comment and no text in SQL.
+    lines = sql.split("\n")
     while lines and (lines[0].startswith("--") or not lines[0].strip()):
         del lines[0]
     kept = "\n".join(lines)

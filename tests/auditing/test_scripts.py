@@ -5,17 +5,18 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+from pathlib import Path
 
 import duckdb
 import pytest
 from checking import STRATIFIED
-from own_checks import write_check
+from own_checks import check_text, write_check
 
 import rlaudit
 from rlaudit.auditing import explain, script_of
 from rlaudit.auditing.scripts import literal, tables_needed
 from rlaudit.cli import main
-from rlaudit.sqlfiles import load_checks, load_shared
+from rlaudit.sqlfiles import load_checks, load_shared, parse_check
 from rlaudit.store import batches, spool
 
 CHECKS = {check.name: check for check in load_checks()}
@@ -70,6 +71,21 @@ def test_the_script_of_all_runs_shows_the_rows_of_all(log):
     check = CHECKS["impossible_repeats_stratified"]
     _, rows = run_script(log, script_of(check, every_run=True))
     assert sorted(row[0] for row in rows) == ["r'2", "r1"]
+
+
+def test_a_header_adds_no_statement_to_a_script(log, tmp_path):
+    grain = 'run_id, x"; DROP TABLE raw.runs; --'
+    sql = 'SELECT run_id, 1 AS "x""; DROP TABLE raw.runs; --" FROM runs'
+    check = parse_check(
+        check_text(grain=grain, sql=sql, diagnosis="{run_id}"), Path("bad_name.sql")
+    )
+    script = script_of(check, every_run=True)
+    with duckdb.connect() as con:
+        assert len(con.extract_statements(script)) == 1
+    assert [row[0] for row in run_script(log, script)[1]] == ["r'2", "r1"]
+    write_check(tmp_path / "own", grain=grain, sql=sql, diagnosis="{run_id}")
+    report = rlaudit.audit(log, checks_dirs=[tmp_path / "own"], select=["bad_name"])
+    assert (len(report), report.problems) == (2, ())
 
 
 def test_a_script_runs_twice_in_one_shell(log):

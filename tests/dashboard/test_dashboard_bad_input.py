@@ -10,10 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
+from hostile_names import NAMES
+from media import is_seen
 from terminal import DEADLINE
 from watched_logs import add_run
 
 from rlaudit.render.dashboard.app import Dashboard
+from rlaudit.render.harmless import printable
 
 
 def screen(app):
@@ -32,13 +35,13 @@ async def until(app, pilot, condition):
 
 @pytest.fixture
 def watching():
-    """Run a scenario over a dashboard of 80 by 24, and see that no bug ended it."""
+    """Run a scenario over a dashboard, and see that no bug ended it."""
 
-    def run(path, scenario, **options):
+    def run(path, scenario, *, size=(80, 24), **options):
         app = Dashboard(path, **{"every": 0.05, "audits": False, **options})
 
         async def whole():
-            async with app.run_test(size=(80, 24)) as pilot:
+            async with app.run_test(size=size) as pilot:
                 await scenario(lambda condition: until(app, pilot, condition), pilot)
 
         # In a thread: the browser of other tests has a loop running in this one.
@@ -160,6 +163,24 @@ def test_what_a_run_is_called_cannot_command_the_screen(log_file, watching):
         await sees("[red]a[/nonsense]\\x1b[2J 10 of 1,000 steps")
 
     watching(path, scenario)
+
+
+def test_no_name_commands_the_screen_or_hides_in_it(log_file, watching):
+    path, writing = log_file
+    with writing() as rows:
+        for minutes, name in enumerate(NAMES):
+            add_run(rows, name, minutes=minutes, returns=[1.0])
+
+    async def scenario(sees, pilot):
+        shown = [" ".join(printable(name).split())[:40] for name in NAMES]
+        await sees(lambda text: all(name in text for name in shown))
+        for name in reversed(shown):
+            await sees(f"{name} 10 of 1,000 steps" if len(name) < 40 else name)
+            await pilot.press("down")
+        # The plots are drawn in dots, some of which are none.
+        assert all(is_seen(c) or "\u2800" <= c <= "\u28ff" for c in screen(pilot.app))
+
+    watching(path, scenario, size=(160, 240))
 
 
 def test_runs_of_which_a_trainer_said_next_to_nothing_are_shown(log_file, watching):

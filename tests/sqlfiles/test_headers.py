@@ -111,6 +111,13 @@ def test_a_broken_header_is_refused_with_file_and_line(old, new, message):
         parse(GOOD.replace(old, new, 1))
 
 
+@pytest.mark.parametrize("end", "\v\f\x1c\x1d\x1e\x85\u2028\u2029")
+def test_a_key_begins_on_a_line_of_its_own(end):
+    check = parse(GOOD.replace("Odd steps", f"Odd{end}-- severity: error"))
+    assert check.severity == "warning"
+    assert check.title == f"Odd{end}-- severity: error"
+
+
 def test_the_nearest_key_is_offered():
     with pytest.raises(SqlFileError) as caught:
         parse(GOOD.replace("-- cites", "-- citse"))

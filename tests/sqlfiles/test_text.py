@@ -48,6 +48,11 @@ def test_blanking_keeps_every_position_and_line(sql):
         ("SELECT 1 -- one", "SELECT 1"),
         ("SELECT 1 -- one;\n;\n-- two\n", "SELECT 1"),
         ("SELECT ';'", "SELECT ';'"),
+        # Only a line feed ends a comment, and a text of SQL has every other character.
+        *(
+            (f"-- why{end}\nSELECT 'a{end}b'\n-- what{end}DROP TABLE runs", f"SELECT 'a{end}b'")
+            for end in "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+        ),
     ],
 )
 def test_a_statement_stands_without_header_and_semicolon(sql, statement):
