@@ -15,7 +15,8 @@ from rlaudit.errors import CheckpointError
 from rlaudit.presets import resolve
 from rlaudit.train import checkpoint as checkpoint_module
 from rlaudit.train.build import build_loop
-from rlaudit.train.checkpoint import Origin, load, newest, restore, run_folder, save
+from rlaudit.train.checkpoint import Origin, newest, run_folder, save
+from rlaudit.train.loading import load, restore
 
 SMALL = {
     "hidden_units": 8,
@@ -158,9 +159,9 @@ def edited(path, change):
     change(header)
     header.pop("blake2b", None)
     for name in header["files"]:
-        header["files"][name] = checkpoint_module._file_facts(path / name)
+        header["files"][name] = checkpoint_module.file_facts(path / name)
     if header["format"] > 1:
-        header["blake2b"] = checkpoint_module._sum_of(header)
+        header["blake2b"] = checkpoint_module.sum_of(header)
     (path / "checkpoint.json").write_text(json.dumps(header))
 
 
