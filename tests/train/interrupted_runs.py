@@ -29,11 +29,21 @@ CARTPOLE = {
 }
 
 ROWS = {
-    "episodes": "* EXCLUDE (segment_id, ended_at) FROM episodes ORDER BY episode_id",
-    "transitions": "* EXCLUDE (segment_id) FROM transitions ORDER BY transition_id",
-    "updates": "* EXCLUDE (segment_id, elapsed_seconds) FROM updates ORDER BY update_id",
-    "samples": "* EXCLUDE (segment_id) FROM samples ORDER BY update_id, batch_index",
-    "events": "env_step, detail FROM events WHERE kind = 'evaluation' ORDER BY env_step",
+    "episodes": """
+        * EXCLUDE (segment_id, ended_at) FROM episodes WHERE run_id = 'r' ORDER BY episode_id
+    """,
+    "transitions": """
+        * EXCLUDE (segment_id) FROM transitions WHERE run_id = 'r' ORDER BY transition_id
+    """,
+    "updates": """
+        * EXCLUDE (segment_id, elapsed_seconds) FROM updates WHERE run_id = 'r' ORDER BY update_id
+    """,
+    "samples": """
+        * EXCLUDE (segment_id) FROM samples WHERE run_id = 'r' ORDER BY update_id, batch_index
+    """,
+    "events": """
+        env_step, detail FROM events WHERE run_id = 'r' AND kind = 'evaluation' ORDER BY env_step
+    """,
 }
 
 
@@ -50,7 +60,7 @@ def rows_of(db, query):
 
 
 def whole_run(db):
-    """All rows of the log by table, but for what differs between any two runs."""
+    """All rows of run r by table, but for what differs between any two of its logs."""
     return {table: rows_of(db, f"SELECT {query}") for table, query in ROWS.items()}
 
 
