@@ -325,6 +325,10 @@ def _names_the_checkpoint(said):
     return named and said.startswith("error: the checkpoint ") and said.count("\n") == 1
 
 
+class Hang(BaseException):
+    """A resume that does not end; no Exception, or it might be taken for one of a file."""
+
+
 @contextlib.contextmanager
 def _at_most(seconds):
     """End what hangs, where the system has such a clock."""
@@ -333,7 +337,7 @@ def _at_most(seconds):
         return
 
     def hangs(*_):
-        raise TimeoutError(f"no end after {seconds:g} seconds")
+        raise Hang(f"no end after {seconds:g} seconds")
 
     before = signal.signal(signal.SIGALRM, hangs)
     signal.setitimer(signal.ITIMER_REAL, seconds)
