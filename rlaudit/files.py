@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST_TEXT = 2**26
 """Bytes of a text that is read at once: of SQL, settings or a baseline."""
+_PIECE = 2**20
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -62,10 +63,11 @@ def read_text(path: Path, *, most: int = MOST_TEXT, pipes: bool = False) -> str:
         if stat.S_ISFIFO(found.st_mode):
             if start == b"":
                 raise OSError(errno.EINVAL, "it is a pipe that nobody writes to", str(path))
-            if hasattr(os, "O_NONBLOCK"):
-                os.set_blocking(file.fileno(), True)
-        # None is what Python calls bytes that may still come.
-        data = (start or b"") + (file.read(most) or b"")
+            os.set_blocking(file.fileno(), True)
+        data = bytearray(start or b"")  # None is what Python calls bytes that may still come
+        # In pieces, as reading so many at once takes their memory, however few there are.
+        while len(data) <= most and (piece := file.read(_PIECE)):
+            data += piece
     if len(data) > most:
         raise _too_long(path, most)
     return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8").read()

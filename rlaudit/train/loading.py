@@ -86,12 +86,12 @@ def restore(loop: TrainingLoop, checkpoint: Checkpoint) -> None:
         loop.load_state(checkpoint.state["loop"])
         origin = asdict(checkpoint.origin)
         if any(origin[name] != number for name, number in loop.reached().items()):
-            raise ValueError("its state is of another step than it names")
+            raise CheckpointError("its state is of another step than it names")
 
 
 @contextlib.contextmanager
 def refused_by_name(path: Path, what: str = "") -> Iterator[None]:
-    """Refuse the checkpoint at ``path`` for any error in reading or restoring it, ``what`` of it.
+    """Refuse the checkpoint at ``path`` for any error in reading ``what`` of it or restoring it.
 
     The readers of JSON, zip, NumPy and torch, and environments that are to repeat an episode, have
     many kinds of errors for what is damaged or none of theirs, and no common one.
@@ -102,25 +102,23 @@ def refused_by_name(path: Path, what: str = "") -> Iterator[None]:
     part = f"{what}: " if what else ""
     try:
         yield
-    except (CheckpointError, MemoryError):
+    except MemoryError:
         raise
     except RlauditError as error:
-        raise damaged(path, f"{part}{error}") from error
-    except PermissionError as error:
-        raise CheckpointError(
-            f"the checkpoint {path} cannot be read: {part}{error.strerror}", hint="check its rights"
-        ) from error
+        raise _refusal(path, str(error), error.hint) from error
+    except PermissionError as error:  # it may be sound
+        raise _refusal(path, f"{part}{error.strerror}", "check its rights") from error
     except OSError as error:
-        raise damaged(path, f"{part}{error.strerror or error}") from error
+        raise _refusal(path, f"{part}{error.strerror or error}") from error
     except Exception as error:
-        raise damaged(path, f"{part}{type(error).__name__}: {error}") from error
+        raise _refusal(path, f"{part}{type(error).__name__}: {error}") from error
 
 
-def damaged(path: Path, what: str) -> CheckpointError:
-    """Return the error for a checkpoint that cannot be used."""
+def _refusal(path: Path, why: str, hint: str = "") -> CheckpointError:
     earlier = [p.name for p in checkpoints_in(path.parent) if step_named(p) < step_named(path)]
-    hint = f"delete the folder to resume from {earlier[-1]}" if earlier else ""
-    return CheckpointError(f"the checkpoint {path} cannot be used: {what}", hint=hint)
+    if earlier and not hint:
+        hint = f"delete the folder to resume from {earlier[-1]}"
+    return CheckpointError(f"the checkpoint {path} cannot be used: {why}", hint=hint)
 
 
 def _read_header(path: Path) -> tuple[dict[str, Any], Origin]:
@@ -130,21 +128,20 @@ def _read_header(path: Path) -> tuple[dict[str, Any], Origin]:
         try:
             header = load_json(text)
         except ValueError as error:
-            raise damaged(path, f"{HEADER} {error}") from error
-        _check_header(path, header, text)
+            raise CheckpointError(f"{HEADER} {error}") from error
+        _check_header(header, text)
         origin = Origin(**header["origin"])
         origin.settings()
-    if step_named(path) not in (-1, origin.env_step):
-        raise damaged(path, f"it is of step {origin.env_step:,}, and its name of another")
+        if step_named(path) not in (-1, origin.env_step):
+            raise CheckpointError(f"it is of step {origin.env_step:,}, and its name of another")
     return header, origin
 
 
-def _check_header(path: Path, header: dict[str, Any], text: str) -> None:
+def _check_header(header: dict[str, Any], text: str) -> None:
     version = header["format"]
     if type(version) is not int or version not in _READABLE:
         raise CheckpointError(
-            f"the checkpoint {path} has format {version}; rlaudit {__version__} reads up to "
-            f"{FORMAT}",
+            f"it has format {version}; rlaudit {__version__} reads up to {FORMAT}",
             hint=f"it was written by rlaudit {header.get('rlaudit', 'unknown')}",
         )
     # The sum is of what the text says, so a key that stands there twice would not change it.
@@ -152,9 +149,9 @@ def _check_header(path: Path, header: dict[str, Any], text: str) -> None:
     if version > 1 or SUM_KEY in header:
         changed |= header.pop(SUM_KEY) != sum_of(header)
     if changed:
-        raise damaged(path, f"the content of {HEADER} was changed")
+        raise CheckpointError(f"the content of {HEADER} was changed")
     if config_hash(header["origin"]["config"]) != header["config_hash"]:
-        raise damaged(path, "its settings are not those that it was saved with")
+        raise CheckpointError("its settings are not those that it was saved with")
 
 
 @contextlib.contextmanager
@@ -167,9 +164,9 @@ def _checked(path: Path, name: str, header: dict[str, Any]) -> Iterator[Buffered
     with open_file(path / name) as file:
         size = FileState.of(file).size
         if size != facts["bytes"]:
-            raise damaged(path, f"{name} has {size:,} bytes, not {facts['bytes']:,}")
+            raise CheckpointError(f"{name} has {size:,} bytes, not {facts['bytes']:,}")
         if digest(file) != facts["blake2b"]:
-            raise damaged(path, f"the content of {name} was changed")
+            raise CheckpointError(f"the content of {name} was changed")
         file.seek(0)
         yield file
 
@@ -180,7 +177,7 @@ def _read_agent(path: Path, header: dict[str, Any]) -> dict[str, Any]:
             parts = archive.infolist()
         # Packed, or named twice, they would take more memory than the file.
         if sum(part.file_size for part in parts) > FileState.of(file).size:
-            raise ValueError("its parts are larger than the file")
+            raise CheckpointError(f"the parts of {AGENT} are larger than the file")
         file.seek(0)
         agent: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
     return agent
