@@ -11,6 +11,7 @@ older one is there for the case that the newer cannot be read.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -26,6 +27,7 @@ import torch
 
 from rlaudit.config import build, config_hash
 from rlaudit.errors import CheckpointError, did_you_mean
+from rlaudit.files import MOST_TEXT
 from rlaudit.record import Resume
 from rlaudit.train.npz import FileState, write_arrays
 from rlaudit.version import __version__
@@ -154,7 +156,7 @@ def save(
             "state": rest,
         }
         header[SUM_KEY] = sum_of(header)
-        (draft / HEADER).write_text(json.dumps(header), encoding="utf-8")
+        _write_header(draft / HEADER, header)
         for place in (draft / ARRAYS, draft / AGENT, draft / HEADER, draft):
             _sync(place)
         if path.exists():  # an earlier process of this run came as far
@@ -244,6 +246,13 @@ def _without_arrays(state: Any, key: str, arrays: dict[str, NDArray[Any]]) -> An
     if isinstance(state, list) and any(isinstance(value, np.ndarray) for value in state):
         return [_without_arrays(value, f"{key}.{i}", arrays) for i, value in enumerate(state)]
     return state
+
+
+def _write_header(path: Path, header: dict[str, Any]) -> None:
+    text = json.dumps(header)
+    if len(text) > MOST_TEXT:  # 20M steps in one episode make as much; it would not be read
+        raise OSError(errno.EFBIG, f"{path.name} would have more than {MOST_TEXT:,} bytes")
+    path.write_text(text, encoding="utf-8")
 
 
 def _write_agent(path: Path, agent: dict[str, Any]) -> None:

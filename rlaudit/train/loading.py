@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 # Format 1 had no check sum of its header, and never an evaluation that was due.
 _READABLE = (1, FORMAT)
-# All but the actions of the open episodes is small; 50M steps in one episode are 150 MB of them.
-_MOST_HEADER = 2**28
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ def _refusal(path: Path, why: str, hint: str = "") -> CheckpointError:
 def _read_header(path: Path) -> tuple[dict[str, Any], Origin]:
     """Return what ``checkpoint.json`` says, when it is as it was written."""
     with refused_by_name(path, HEADER):
-        text = read_text(path / HEADER, most=_MOST_HEADER)
+        text = read_text(path / HEADER)
         try:
             header = load_json(text)
         except ValueError as error:

@@ -6,6 +6,8 @@ exit code 2 and the log as it was, or if the resumed run is the one that the sou
     python tests/train/damage.py [COUNT] [SEED]
 """
 
+# ruff: noqa: E402 - the path first
+
 from __future__ import annotations
 
 import contextlib
@@ -13,14 +15,17 @@ import io
 import json
 import os
 import shutil
-import signal
 import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+
+sys.path[:0] = [str(Path(__file__).parents[1])]  # as pytest has it
+
 from interrupted_runs import interrupted, whole_run
+from no_hang import at_most
 
 from rlaudit.cli import main
 
@@ -315,7 +320,7 @@ class Harness:
         older, newest = sorted(of_run.iterdir())
         damage(Place(newest, older, max(of_other.iterdir()), rng))
         before = db.read_bytes()
-        with contextlib.redirect_stderr(io.StringIO()) as said, _at_most(LONGEST):
+        with contextlib.redirect_stderr(io.StringIO()) as said, at_most(LONGEST):
             code = main(["train", "--resume", "r", "--db", str(db)])
         return code, said.getvalue(), None if db.read_bytes() == before else whole_run(db)
 
@@ -323,29 +328,6 @@ class Harness:
 def _names_the_checkpoint(said):
     named = "step-000000300" in said and "internal error" not in said
     return named and said.startswith("error: the checkpoint ") and said.count("\n") == 1
-
-
-class Hang(BaseException):
-    """A resume that does not end; no Exception, or it might be taken for one of a file."""
-
-
-@contextlib.contextmanager
-def _at_most(seconds):
-    """End what hangs, where the system has such a clock."""
-    if not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def hangs(*_):
-        raise Hang(f"no end after {seconds:g} seconds")
-
-    before = signal.signal(signal.SIGALRM, hangs)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 if __name__ == "__main__":
