@@ -63,7 +63,7 @@ def read_bytes(path: Path, *, most: int = MOST_TEXT, pipes: bool = False) -> byt
         start = file.read(1)
         if stat.S_ISFIFO(found.st_mode):
             if start == b"":
-                raise OSError(errno.EINVAL, "it is a pipe that nobody writes to")
+                raise OSError(errno.EINVAL, "it is a named pipe that nobody writes to")
             if hasattr(os, "O_NONBLOCK"):
                 os.set_blocking(file.fileno(), True)
         data = bytearray(start or b"")  # None is what Python calls bytes that may still come

@@ -123,7 +123,7 @@ def test_what_a_shell_gives_for_a_command_is_read_when_the_command_is_over():
 
 def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with at_most(10), pytest.raises(OSError, match="it is a pipe that nobody writes to"):
+    with at_most(10), pytest.raises(OSError, match="it is a named pipe that nobody writes to"):
         read_text(tmp_path / "pipe", pipes=True)
 
 
