@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rlaudit.config import TrainConfig, build, vocabulary
 from rlaudit.errors import ConfigError, did_you_mean
+from rlaudit.files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -157,13 +158,13 @@ def preset_for(env: str, *, atari: bool) -> str:
 
 
 def read_config_file(path: Path) -> dict[str, object]:
-    """Read settings from a TOML file, flat or under tables of any name.
+    """Read settings from a TOML file, or a pipe, flat or under tables of any name.
 
     Raises:
         ConfigError: if the file is missing, is not TOML, or states a setting twice.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(read_text(path, pipes=True))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from rlaudit.auditing.results import Accepted, AuditReport, CheckResult, SourceReport
 from rlaudit.errors import UsageError, did_you_mean
+from rlaudit.files import read_text
 from rlaudit.stated_config import load_json
 from rlaudit.version import __version__
 
@@ -83,10 +84,10 @@ def write_baseline(report: AuditReport, path: str | Path, *, by: BaselineKey = "
 
 
 def read_baseline(path: str | Path) -> Baseline:
-    """Return what a baseline accepts; :class:`UsageError` if the file is none."""
+    """Return what a baseline, a file or a pipe, accepts; :class:`UsageError` if it is none."""
     try:
         content = load_json(
-            Path(path).read_text(encoding="utf-8"), lambda pairs: _each_key_once(pairs, path)
+            read_text(Path(path), pipes=True), lambda pairs: _each_key_once(pairs, path)
         )
     except OSError as error:
         raise UsageError(f"cannot read the baseline {path}: {error.strerror}", hint=_WRITE) from (

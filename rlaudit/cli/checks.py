@@ -89,7 +89,9 @@ def show(
 
         text = script_of(check, every_run=True)
     else:
-        text = check.path.read_text(encoding="utf-8")
+        from rlaudit.sqlfiles import read_text
+
+        text = read_text(check.path)
     with destination(output) as stream:
         stream.write(sql_source(text, on_terminal=stream.isatty()))
 

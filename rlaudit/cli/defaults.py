@@ -20,6 +20,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 from rlaudit.errors import ConfigError, did_you_mean
+from rlaudit.files import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -41,7 +42,7 @@ def read_defaults(folder: Path) -> tuple[Path | None, dict[str, Any]]:
     for place in (folder, *folder.parents):
         path = place / "pyproject.toml"
         try:
-            raw = path.read_bytes() if path.is_file() else b""
+            raw = read_bytes(path) if path.exists() and not path.is_dir() else b""
         except OSError as error:
             raise ConfigError(
                 f"cannot read {path}: {error.strerror}", hint="it may have options for rlaudit"

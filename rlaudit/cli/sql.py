@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +19,7 @@ from rlaudit.cli.output import (
     row_format,
 )
 from rlaudit.errors import NotALogError, UsageError
+from rlaudit.files import read_stdin, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,15 +98,18 @@ def _text(query: str | None, file: Path | None) -> str:
     """Return the SQL that is meant by the argument or by ``--file``, of which one must be there."""
     if file is not None and query is not None:
         raise UsageError("both QUERY and --file give SQL", hint="keep one of the two")
-    if file is not None:
-        try:
-            return file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is no text"
-            raise UsageError(f"cannot read {file}: {reason}", hint="check the path") from error
+    try:
+        if file is not None:
+            return read_text(file, pipes=True)
+        if query == "-":
+            return read_stdin()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        hint = "check the path" if file else "give the query as an argument, or --file FILE"
+        raise UsageError(f"cannot read {file or 'standard input'}: {reason}", hint=hint) from error
     if query is None:
         raise UsageError("no query is given", hint="QUERY, - for standard input, or --file FILE")
-    return sys.stdin.read() if query == "-" else query
+    return query
 
 
 @contextlib.contextmanager

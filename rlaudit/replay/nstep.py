@@ -139,8 +139,7 @@ class NStepWindows:
         """
         if len(state) != len(self._open):
             raise CheckpointError(
-                f"the checkpoint has windows of {len(state)} environments, the run has "
-                f"{len(self._open)}"
+                f"it has windows of {len(state)} environments, the run has {len(self._open)}"
             )
         self._open = [
             [

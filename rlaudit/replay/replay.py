@@ -322,7 +322,7 @@ class Replay:
         if self._tree is not None:
             self._tree.load_state(state["tree"])
         if found := self.problems():
-            raise CheckpointError(f"the replay of the checkpoint is not sound: {found[0]}")
+            raise CheckpointError(f"its replay is not sound: {found[0]}")
 
     def problems(self) -> list[str]:
         """Return what is wrong with the replay and its parts; empty if they are sound."""

@@ -36,8 +36,8 @@ def fill(array: NDArray[Any], saved: NDArray[np.generic] | StoredArray, count: i
     room = array[:count]
     if saved.shape != room.shape or saved.dtype != room.dtype:
         raise CheckpointError(
-            f"the checkpoint has an array of shape {saved.shape} and type {saved.dtype} where the "
-            f"run has shape {room.shape} and type {room.dtype}"
+            f"it has an array of shape {saved.shape} and type {saved.dtype} where the run has "
+            f"shape {room.shape} and type {room.dtype}"
         )
     if isinstance(saved, np.ndarray):
         room[...] = saved

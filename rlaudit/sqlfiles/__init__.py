@@ -16,7 +16,7 @@ from rlaudit.sqlfiles.model import (
     Severity,
     SharedFile,
 )
-from rlaudit.sqlfiles.parse import parse_check, parse_report, parse_shared
+from rlaudit.sqlfiles.parse import parse_check, parse_report, parse_shared, read_text
 from rlaudit.sqlfiles.statement import verify_statement
 from rlaudit.sqlfiles.text import (
     parameters_read,
@@ -47,6 +47,7 @@ __all__ = [
     "read_checks",
     "read_reports",
     "read_sql",
+    "read_text",
     "sql_root",
     "statement_of",
     "tables_named",

@@ -49,6 +49,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, cast
 
+from rlaudit import files
 from rlaudit.errors import SqlFileError, did_you_mean
 from rlaudit.sqlfiles.headers import Header, parse_header
 from rlaudit.sqlfiles.model import (
@@ -332,6 +333,7 @@ def _value(header: Header, found: re.Match[str], which: str) -> ParamValue:
 def read_text(path: Path) -> str:
     """Return the contents of a SQL file; an unreadable one is a :class:`SqlFileError`."""
     try:
-        return path.read_text(encoding="utf-8")
+        return files.read_text(path)
     except (OSError, UnicodeDecodeError) as error:
-        raise SqlFileError(f"{path}:1: cannot be read: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise SqlFileError(f"{path}:1: cannot be read: {reason}") from error

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import stat
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import filelock
 
+from rlaudit.files import read_bytes
 from rlaudit.store.drafts import draft_of
 
 if TYPE_CHECKING:
@@ -40,12 +40,7 @@ class Files:
         Raises :class:`OSError` if it cannot be read, is no regular file, or is larger than
         ``at_most`` bytes.
         """
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(f"{path} is no regular file")
-        if found.st_size > at_most:
-            raise OSError(f"{path} has {found.st_size:,} bytes, more than {at_most:,}")
-        return path.read_bytes()
+        return read_bytes(path, most=at_most)
 
     def write(self, path: Path, content: bytes) -> None:
         """Put ``content`` at ``path``, whole and on the disk when this returns.

@@ -1,4 +1,4 @@
-"""Checkpoints on disk: one folder each, whole or not there, and nothing in it is executed.
+"""Checkpoints on disk: one folder each, whole or not there; ``loading`` reads them.
 
     FILE.duckdb.checkpoints/RUN_ID/step-000012000/
         checkpoint.json   what it is of, size and hash of the other files, and all other state
@@ -11,14 +11,12 @@ older one is there for the case that the newer cannot be read.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
-import pickle
 import re
 import shutil
-import zipfile
-import zlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
@@ -27,45 +25,32 @@ from uuid import uuid4
 import numpy as np
 import torch
 
-from rlaudit.config import config_hash
+from rlaudit.config import build, config_hash
 from rlaudit.errors import CheckpointError, did_you_mean
+from rlaudit.files import MOST_TEXT
 from rlaudit.record import Resume
-from rlaudit.train.npz import ArrayInFile, write_arrays
+from rlaudit.train.npz import FileState, write_arrays
 from rlaudit.version import __version__
 
 if TYPE_CHECKING:
+    from io import BufferedReader
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from rlaudit.train.loop import TrainingLoop
+    from rlaudit.config import TrainConfig
 
 FORMAT = 2
-# Format 1 had no check sum of its header, and never an evaluation that was due.
-_READABLE = (1, FORMAT)
 KEPT = 2
+HEADER, ARRAYS, AGENT = "checkpoint.json", "arrays.npz", "agent.pt"
+ARRAY_KEY = "npz"
+SUM_KEY = "blake2b"
 
-_NAME = re.compile(r"step-\d{9,}")
+_NAME = re.compile(r"step-(\d{9,})")
 # A folder's name has at most 255 bytes. Windows drops dots and blanks at its end, and has devices
 # that are called as they are whatever follows a dot.
 _LONGEST_NAME = 200
 _RESERVED = re.compile(r"(CON|PRN|AUX|NUL|COM\d|LPT\d)(\.|$)", re.IGNORECASE)
-_HEADER, _ARRAYS, _AGENT = "checkpoint.json", "arrays.npz", "agent.pt"
-_ARRAY_KEY = "npz"
-_SUM_KEY = "blake2b"
-# What the readers of JSON, zip, NumPy and torch say to a file that is damaged or is no such file;
-# torch has a RuntimeError for a bad zip and an UnpicklingError for foreign objects.
-_UNREADABLE = (
-    OSError,
-    EOFError,
-    ValueError,
-    LookupError,
-    TypeError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-    pickle.UnpicklingError,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +68,35 @@ class Origin:
     transition_id: int
     update_id: int
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for what no run can be."""
+        texts = (self.run_id, self.name, self.config, self.segment_id or "")
+        numbers = (self.every, self.env_step, self.episode_id, self.transition_id, self.update_id)
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError("a name in it is no text")
+        if not all(type(number) is int and -1 <= number < 2**63 for number in numbers):
+            raise ValueError("a number in it is none that a run comes to")
+
+    def settings(self) -> TrainConfig:
+        """Return the settings of the run.
+
+        Raises:
+            RlauditError: they are none that a run can have.
+        """
+        settings = json.loads(self.config)
+        return build(settings.pop("preset"), settings)
+
+    def refuse_other_run(self, run_id: str, path: Path) -> None:
+        """Refuse the checkpoint at ``path``, which this is, for a run that did not save it.
+
+        Raises:
+            CheckpointError: it is of another run.
+        """
+        if self.run_id != run_id:
+            raise CheckpointError(
+                f"the checkpoint {path} is of run {self.run_id!r}, not {run_id!r}"
+            )
+
     def resume(self) -> Resume:
         """Return where a new segment of the run's log goes on."""
         return Resume(
@@ -92,16 +106,6 @@ class Origin:
             transition_id=self.transition_id,
             update_id=self.update_id,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """One that was read: its origin, the state of the run and that of the agent."""
-
-    path: Path
-    origin: Origin
-    state: dict[str, Any]
-    agent: dict[str, Any]
 
 
 class Plan(NamedTuple):
@@ -152,9 +156,9 @@ def save(
     try:
         arrays: dict[str, NDArray[Any]] = {}
         rest = _without_arrays(state, "", arrays)
-        write_arrays(draft / _ARRAYS, arrays)
-        _write_agent(draft / _AGENT, agent)
-        files = {name: _file_facts(draft / name) for name in (_ARRAYS, _AGENT)}
+        write_arrays(draft / ARRAYS, arrays)
+        _write_agent(draft / AGENT, agent)
+        files = {name: file_facts(draft / name) for name in (ARRAYS, AGENT)}
         header = {
             "format": FORMAT,
             "rlaudit": __version__,
@@ -163,9 +167,9 @@ def save(
             "files": files,
             "state": rest,
         }
-        header[_SUM_KEY] = _sum_of(header)
-        (draft / _HEADER).write_text(json.dumps(header), encoding="utf-8")
-        for place in (draft / _ARRAYS, draft / _AGENT, draft / _HEADER, draft):
+        header[SUM_KEY] = sum_of(header)
+        _write_header(draft / HEADER, header)
+        for place in (draft / ARRAYS, draft / AGENT, draft / HEADER, draft):
             _sync(place)
         if path.exists():  # an earlier process of this run came as far
             path.rename(folder / f".{path.name}.{uuid4().hex}.old")
@@ -184,7 +188,7 @@ def newest(folder: Path, run_id: str) -> Path:
     Raises:
         CheckpointError: there is none.
     """
-    found = _checkpoints(run_folder(folder, run_id))
+    found = checkpoints_in(run_folder(folder, run_id))
     if not found:
         runs = [unquote(p.name) for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
         raise CheckpointError(
@@ -200,8 +204,8 @@ def saved_at(folder: Path, run_id: str, step: int) -> Path:
     Raises:
         CheckpointError: there is none.
     """
-    found = _checkpoints(newest(folder, run_id).parent)
-    steps = [_step(path) for path in found]
+    found = checkpoints_in(newest(folder, run_id).parent)
+    steps = [step_named(path) for path in found]
     if step not in steps:
         raise CheckpointError(
             f"run {run_id!r} has no checkpoint of step {step:,}",
@@ -210,114 +214,27 @@ def saved_at(folder: Path, run_id: str, step: int) -> Path:
     return found[steps.index(step)]
 
 
-def load(path: Path) -> Checkpoint:
-    """Check the checkpoint at ``path`` and read it; arrays stay on the disk until they are wanted.
-
-    Raises:
-        CheckpointError: it is not whole, was changed, or is of a later version of rlaudit.
-    """
-    header, origin = _read_header(path, (_ARRAYS, _AGENT))
-    try:
-        state = _with_arrays(header["state"], path / _ARRAYS)
-    except _UNREADABLE as error:
-        raise damaged(path, f"{type(error).__name__}: {error}") from error
-    return Checkpoint(path, origin, state, _read_agent(path))
-
-
-def load_agent(path: Path) -> tuple[Origin, dict[str, Any]]:
-    """Read what the checkpoint at ``path`` is of and its agent, and leave the replay alone.
-
-    Raises:
-        CheckpointError: as for :func:`load`.
-    """
-    _, origin = _read_header(path, (_AGENT,))
-    return origin, _read_agent(path)
-
-
-def restore(loop: TrainingLoop, checkpoint: Checkpoint) -> None:
-    """Bring a loop that was just built to where ``checkpoint`` was saved.
-
-    Raises:
-        CheckpointError: it does not fit the loop, or an episode could not be played again.
-    """
-    try:
-        loop.agent.load_state(checkpoint.agent)
-        loop.load_state(checkpoint.state["loop"])
-    # Besides damage: tensors that do not fit, and a state that lacks something.
-    except _UNREADABLE as error:
-        raise damaged(checkpoint.path, f"{type(error).__name__}: {error}") from error
-
-
-def damaged(path: Path, what: str) -> CheckpointError:
-    """Return the error for a checkpoint that cannot be used."""
-    earlier = [found.name for found in _checkpoints(path.parent) if found.name < path.name]
-    hint = f"delete the folder to resume from {earlier[-1]}" if earlier else ""
-    return CheckpointError(f"the checkpoint {path} cannot be used: {what}", hint=hint)
-
-
-def _read_header(path: Path, names: tuple[str, ...]) -> tuple[dict[str, Any], Origin]:
-    """Return what ``checkpoint.json`` says, when it and the files ``names`` are as they were."""
-    try:
-        header = json.loads((path / _HEADER).read_text(encoding="utf-8"))
-        _check_header(path, header)
-        for name in names:
-            _check_file(path, name, header["files"][name])
-        origin = Origin(**header["origin"])
-    except _UNREADABLE as error:
-        raise damaged(path, f"{type(error).__name__}: {error}") from error
-    return header, origin
-
-
-def _check_header(path: Path, header: dict[str, Any]) -> None:
-    version = header["format"]
-    if version not in _READABLE:
-        raise CheckpointError(
-            f"the checkpoint {path} has format {version}; rlaudit {__version__} reads up to "
-            f"{FORMAT}",
-            hint=f"it was written by rlaudit {header.get('rlaudit', 'unknown')}",
-        )
-    if version > 1 and header.pop(_SUM_KEY) != _sum_of(header):
-        raise damaged(path, f"the content of {_HEADER} was changed")
-    if config_hash(header["origin"]["config"]) != header["config_hash"]:
-        raise damaged(path, "its settings are not those that it was saved with")
-
-
-def _check_file(path: Path, name: str, facts: dict[str, Any]) -> None:
-    found = _file_facts(path / name)
-    if found["bytes"] != facts["bytes"]:
-        raise damaged(path, f"{name} has {found['bytes']:,} bytes, not {facts['bytes']:,}")
-    if found != facts:
-        raise damaged(path, f"the content of {name} was changed")
-
-
-def _read_agent(path: Path) -> dict[str, Any]:
-    try:
-        agent: dict[str, Any] = torch.load(path / _AGENT, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
-        raise damaged(path, f"{type(error).__name__}: {error}") from error
-    return agent
-
-
-def _sum_of(header: dict[str, Any]) -> str:
+def sum_of(header: dict[str, Any]) -> str:
     """Return a check sum of a header; Python writes numbers so that they are read as they were."""
     return hashlib.blake2b(json.dumps(header).encode(), digest_size=16).hexdigest()
 
 
-def _checkpoints(folder: Path) -> list[Path]:
+def checkpoints_in(folder: Path) -> list[Path]:
     """Return the complete checkpoints in a run's folder, oldest first."""
     if not folder.is_dir():
         return []
-    found = [p for p in folder.iterdir() if _NAME.fullmatch(p.name)]
-    return sorted(found, key=_step)
+    return sorted((p for p in folder.iterdir() if step_named(p) >= 0), key=step_named)
 
 
-def _step(path: Path) -> int:
-    return int(path.name.removeprefix("step-"))
+def step_named(path: Path) -> int:
+    """Return the step that the name of a checkpoint states, -1 if it states none."""
+    found = _NAME.fullmatch(path.name)
+    return int(found[1]) if found else -1
 
 
 def _prune(folder: Path, newest_path: Path) -> None:
     """Delete older checkpoints but one, later ones of a part that was undone, and drafts."""
-    found = _checkpoints(folder)
+    found = checkpoints_in(folder)
     kept = found[: found.index(newest_path) + 1][-KEPT:]
     for path in folder.iterdir():
         if path in found and path not in kept:
@@ -332,7 +249,7 @@ def _without_arrays(state: Any, key: str, arrays: dict[str, NDArray[Any]]) -> An
     """Return ``state`` with each array replaced by the name under which it is in ``arrays``."""
     if isinstance(state, np.ndarray):
         arrays[key] = state
-        return {_ARRAY_KEY: key}
+        return {ARRAY_KEY: key}
     if isinstance(state, dict):
         return {
             name: _without_arrays(value, f"{key}.{name}" if key else name, arrays)
@@ -343,15 +260,11 @@ def _without_arrays(state: Any, key: str, arrays: dict[str, NDArray[Any]]) -> An
     return state
 
 
-def _with_arrays(state: Any, file: Path) -> Any:
-    """Return ``state`` with each array of ``file`` in its place, as :class:`ArrayInFile`."""
-    if isinstance(state, dict):
-        if state.keys() == {_ARRAY_KEY}:
-            return ArrayInFile(file, state[_ARRAY_KEY])
-        return {name: _with_arrays(value, file) for name, value in state.items()}
-    if isinstance(state, list):
-        return [_with_arrays(value, file) for value in state]
-    return state
+def _write_header(path: Path, header: dict[str, Any]) -> None:
+    text = json.dumps(header)
+    if len(text) > MOST_TEXT:  # 20M steps in one episode make as much; it would not be read
+        raise OSError(errno.EFBIG, f"{path.name} would have more than {MOST_TEXT:,} bytes")
+    path.write_text(text, encoding="utf-8")
 
 
 def _write_agent(path: Path, agent: dict[str, Any]) -> None:
@@ -361,10 +274,15 @@ def _write_agent(path: Path, agent: dict[str, Any]) -> None:
         raise OSError(str(error)) from error
 
 
-def _file_facts(path: Path) -> dict[str, Any]:
+def file_facts(path: Path) -> dict[str, Any]:
+    """Return what a header says of a file."""
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
-    return {"bytes": path.stat().st_size, "blake2b": digest.hexdigest()}
+        return {"bytes": FileState.of(file).size, "blake2b": digest(file)}
+
+
+def digest(file: BufferedReader) -> str:
+    """Return a check sum of a file that is open."""
+    return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _sync(path: Path) -> None:

@@ -7,7 +7,6 @@ or stored.
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,12 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rlaudit.agent.agent import Agent, resolve_device
-from rlaudit.config import build
 from rlaudit.envs import film, pictures_per_second
-from rlaudit.errors import CheckpointError, EnvironmentSetupError
+from rlaudit.errors import EnvironmentSetupError
 from rlaudit.record import add_evaluation
-from rlaudit.train.checkpoint import damaged, default_folder, load_agent, newest, saved_at
+from rlaudit.train.checkpoint import default_folder, newest, saved_at
 from rlaudit.train.evaluation import Evaluator, evaluation_envs
+from rlaudit.train.loading import load_agent, refused_by_name
 from rlaudit.train.rows import distinct_trajectories
 
 if TYPE_CHECKING:
@@ -98,10 +97,8 @@ def evaluate_checkpoint(
         RlauditError: the environment or the device cannot be had.
     """
     origin, state = load_agent(path)
-    if origin.run_id != run_id:
-        raise CheckpointError(f"the checkpoint {path} is of run {origin.run_id!r}, not {run_id!r}")
-    settings = json.loads(origin.config)
-    config = build(settings.pop("preset"), settings)
+    origin.refuse_other_run(run_id, path)
+    config = origin.settings()
     chosen = config.schedule.seed if seed is None else seed
     own_epsilon = config.schedule.eval_epsilon
     config = replace(
@@ -121,10 +118,8 @@ def evaluate_checkpoint(
             noise_seed=0,
             device=resolve_device(device),
         )
-        try:
+        with refused_by_name(path):
             agent.load_state(state)
-        except (RuntimeError, KeyError, TypeError, ValueError) as error:
-            raise damaged(path, f"{type(error).__name__}: {error}") from error
         # The second number keeps the random actions apart from all else that the seed decides.
         rng = np.random.default_rng([chosen, 2])
         evaluator = Evaluator(config, env, rng, "checkpoint")

@@ -106,6 +106,15 @@ class TrainingLoop:
         every = self.config.schedule.eval_every
         return self.evaluator is not None and self.env_step // every > self._eval_periods
 
+    def reached(self) -> dict[str, int]:
+        """Return the agent steps that are done, and the last ids; -1 where there is none."""
+        return {
+            "env_step": self.env_step,
+            "episode_id": self.last_episode_id,
+            "transition_id": self.replay.last_transition_id,
+            "update_id": self.learner.updates_done - 1,
+        }
+
     def close(self) -> None:
         """Free the environments."""
         self.env.close()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from rlaudit.config import build, config_hash
+from rlaudit.config import config_hash
 from rlaudit.errors import CheckpointError, UsageError, did_you_mean
 from rlaudit.stated_config import read_config
 from rlaudit.store import open_for_reading, refuse_if_running
-from rlaudit.train.checkpoint import Plan, default_folder, load, newest
+from rlaudit.train.checkpoint import Plan, default_folder, newest
+from rlaudit.train.loading import load
 from rlaudit.train.run import conduct
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def resume_training(
     folder = checkpoints or default_folder(db)
     checkpoint = load(newest(folder, run_id))
     origin = checkpoint.origin
-    settings = json.loads(origin.config)
-    config = build(settings.pop("preset"), settings)
+    origin.refuse_other_run(run_id, checkpoint.path)
+    config = origin.settings()
     check_config(config)
     _refuse_unfit(run_id, db, origin)
     every = origin.every if checkpoint_every is None else checkpoint_every

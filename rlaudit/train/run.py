@@ -16,8 +16,9 @@ from rlaudit.errors import DatabaseWriteError, UsageError
 from rlaudit.record import Recorder
 from rlaudit.records import EpisodeRow, EventRow
 from rlaudit.train.build import build_loop
-from rlaudit.train.checkpoint import Origin, Plan, default_folder, restore, run_folder, save
+from rlaudit.train.checkpoint import Origin, Plan, default_folder, run_folder, save
 from rlaudit.train.identity import new_run_id, run_info
+from rlaudit.train.loading import restore
 from rlaudit.train.progress import Progress, Summary, evaluation_line
 from rlaudit.train.rows import evaluation_row, sample_rows, transition_row, update_row
 from rlaudit.train.signals import stop_on_signal
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rlaudit.config import TrainConfig
-    from rlaudit.train.checkpoint import Checkpoint
+    from rlaudit.train.loading import Checkpoint
     from rlaudit.train.loop import TrainingLoop
     from rlaudit.train.ticks import Tick
     from rlaudit.train.watch import Watcher
@@ -325,10 +326,7 @@ class _Run:
             segment_id=self._recorder.segment_id if self._recorder else None,
             config=loop.config.to_json(),
             every=every,
-            env_step=loop.env_step,
-            episode_id=loop.last_episode_id,
-            transition_id=loop.replay.last_transition_id,
-            update_id=loop.learner.updates_done - 1,
+            **loop.reached(),
         )
 
     def _report(self, now: float) -> None:

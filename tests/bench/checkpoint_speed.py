@@ -27,7 +27,8 @@ import numpy as np
 from rlaudit.presets import resolve
 from rlaudit.replay.frames import NO_FRAME, FrameStore
 from rlaudit.train.build import build_loop
-from rlaudit.train.checkpoint import Origin, load, restore, save
+from rlaudit.train.checkpoint import Origin, save
+from rlaudit.train.loading import load, restore
 
 if TYPE_CHECKING:
     from rlaudit.train.loop import TrainingLoop

@@ -19,7 +19,6 @@ from rlaudit.train import resume as resume_module
 from rlaudit.train import resume_training, run_training
 from rlaudit.train import run as run_module
 from rlaudit.train.checkpoint import Origin
-from rlaudit.train.loop import TrainingLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -212,14 +211,14 @@ def resume_stores_its_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def resume_counts_updates_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """A resumed run counts its updates from 0."""
-    load_state = TrainingLoop.load_state
+    restore = run_module.restore
 
-    def load(self, state):
-        load_state(self, state)
-        self.learner.updates_done = 0
-        self.learner._learning_since = self.env_step
+    def anew(loop, checkpoint):
+        restore(loop, checkpoint)
+        loop.learner.updates_done = 0
+        loop.learner._learning_since = loop.env_step
 
-    monkeypatch.setattr(TrainingLoop, "load_state", load)
+    monkeypatch.setattr(run_module, "restore", anew)
 
 
 @mutant(
@@ -267,14 +266,14 @@ def resume_point_is_where_the_log_ended(monkeypatch: pytest.MonkeyPatch) -> None
 )
 def resume_counts_steps_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """A resumed run counts its agent steps from 0."""
-    load_state = TrainingLoop.load_state
+    restore = run_module.restore
 
-    def load(self, state):
-        load_state(self, state)
-        self.learner._learning_since -= self.env_step
-        self.env_step = 0
+    def anew(loop, checkpoint):
+        restore(loop, checkpoint)
+        loop.learner._learning_since -= loop.env_step
+        loop.env_step = 0
 
-    monkeypatch.setattr(TrainingLoop, "load_state", load)
+    monkeypatch.setattr(run_module, "restore", anew)
 
 
 @mutant(

@@ -1,13 +1,7 @@
 from __future__ import annotations
 
-import io
-
 import pytest
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
+from streams import Terminal
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import io
 import math
 
 import pytest
+from streams import Terminal
 
 from rlaudit.auditing import Answer
 from rlaudit.render.columns import cells_of, heading_of
@@ -61,11 +62,6 @@ def test_what_names_something_has_no_commas(name):
 )
 def test_a_name_is_broken_after_underscores(name, width, lines):
     assert heading_of(name, width) == lines
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 class Found(list):

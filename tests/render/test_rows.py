@@ -5,17 +5,13 @@ import io
 import json
 
 import pytest
+from streams import Terminal
 
 from rlaudit.render.rows import write_rows
 from rlaudit.render.terminal import console_for, print_line, print_rows
 
 COLUMNS = ("name", "loss", "n")
 ROWS = [("[red]a|b", 0.1234567890123, 10), ("second, line", None, 2000)]
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 def written(fmt, columns=COLUMNS, rows=ROWS):

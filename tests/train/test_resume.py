@@ -12,29 +12,16 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from interrupted_runs import CARTPOLE, config_of, interrupted, rows_of, whole_run
 
 from rlaudit.cli import main
-from rlaudit.envs import make_envs, resolve_env
+from rlaudit.envs import make_envs
 from rlaudit.errors import CheckpointError, UsageError
-from rlaudit.presets import resolve
-from rlaudit.store import open_for_reading, open_for_writing
+from rlaudit.store import open_for_writing
 from rlaudit.train import build, resume_training, run_training
 from rlaudit.train import run as run_module
-from rlaudit.train.checkpoint import default_folder, run_folder
+from rlaudit.train.checkpoint import default_folder
 
-CARTPOLE = {
-    "env": "CartPole-v1",
-    "hidden_units": 16,
-    "batch_size": 16,
-    "capacity": 400,
-    "learning_starts": 100,
-    "steps": 1_200,
-    "target_sync_agent_steps": 70,
-    "num_envs": 3,
-    "eval_every": 250,
-    "eval_episodes": 4,
-    "seed": 3,
-}
 BREAKOUT = {
     "env": "breakout",
     "preset": "data-efficient",
@@ -95,13 +82,6 @@ run_training(config, Path(db), run_id="r", checkpoint_every=every)
 """
 
 
-def config_of(settings):
-    flags = dict(settings)
-    found = resolve_env(flags.pop("env"))
-    preset = flags.pop("preset", None)
-    return resolve(found.name, atari=found.is_atari, preset=preset, from_flags=flags)
-
-
 def train_until_killed(settings, db, *, every, at, where="at a step"):
     done = subprocess.run(
         [sys.executable, "-c", KILLED, json.dumps([settings, str(db), every, at, where])],
@@ -114,25 +94,11 @@ def train_until_killed(settings, db, *, every, at, where="at a step"):
     assert done.returncode == -9, done.stderr
 
 
-ROWS = {
-    "episodes": "* EXCLUDE (segment_id, ended_at) FROM episodes ORDER BY episode_id",
-    "transitions": "* EXCLUDE (segment_id) FROM transitions ORDER BY transition_id",
-    "updates": "* EXCLUDE (segment_id, elapsed_seconds) FROM updates ORDER BY update_id",
-    "samples": "* EXCLUDE (segment_id) FROM samples ORDER BY update_id, batch_index",
-    "events": "env_step, detail FROM events WHERE kind = 'evaluation' ORDER BY env_step",
-}
-
-
-def rows_of(db, query):
-    with open_for_reading(db) as log:
-        return log.con.sql(query).fetchall()
-
-
 def assert_same_run(one, other):
-    for table, query in ROWS.items():
-        rows, expected = (rows_of(db, f"SELECT {query}") for db in (one, other))
-        assert expected or table == "events"
-        assert rows == expected, table
+    found, expected = whole_run(one), whole_run(other)
+    for table, rows in expected.items():
+        assert rows or table == "events"
+        assert found[table] == rows, table
 
 
 @pytest.fixture(scope="module")
@@ -228,23 +194,6 @@ def test_a_run_can_be_interrupted_and_resumed_any_number_of_times(tmp_path, monk
     ]
     assert rows_of(parts, "SELECT count(*) FROM segments") == [(5,)]
     assert main(["audit", str(parts)]) == 0, capsys.readouterr().out
-
-
-def interrupted(db, **settings):
-    """A run that was interrupted at step 300, with checkpoints at 200 and 300."""
-
-    def stop(self, tick):
-        follow(self, tick)
-        if self._loop.env_step >= 300:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    follow = run_module._Run._follow
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_module._Run, "_follow", stop)
-        config = config_of({**CARTPOLE, "eval_every": 0, **settings})
-        summary = run_training(config, db, run_id="r", name="mine", checkpoint_every=200)
-    assert summary.state == "interrupted"
-    return run_folder(default_folder(db), "r")
 
 
 def test_checkpoints_stand_beside_the_log_and_the_last_two_are_kept(db):
