@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rlaudit.apart.child import Child
 from rlaudit.auditing.baseline import apply_baseline, read_baseline
-from rlaudit.auditing.checks import run_checks
+from rlaudit.auditing.checks import gathered
 from rlaudit.auditing.choosing import asked_for, choose_runs
+from rlaudit.auditing.consequences import with_causes
 from rlaudit.auditing.coverage import floor_of, partly_judged, shortfalls
 from rlaudit.auditing.departures import departures_of
 from rlaudit.auditing.history import read_history, record_audit
 from rlaudit.auditing.looks import at_look
+from rlaudit.auditing.own_checks import results_of
+from rlaudit.auditing.query import refuse_negative
 from rlaudit.auditing.results import AuditReport, SourceReport
 from rlaudit.auditing.selecting import select_checks
 from rlaudit.auditing.snapshot import snapshot_of
 from rlaudit.auditing.sourcing import find_sources
 from rlaudit.auditing.stated import setting_notes
 from rlaudit.errors import NotALogError, Problem, RlauditError, UsageError
-from rlaudit.sqlfiles import read_checks, sql_root
+from rlaudit.sqlfiles import is_ours, read_checks, sql_root
 from rlaudit.store import open_for_reading, refuse_unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from contextlib import AbstractContextManager
 
     from duckdb import DuckDBPyConnection
 
@@ -54,6 +60,7 @@ def audit(
     on_progress: Progress | None = None,
     memory_limit: str | None = None,
     threads: int | None = None,
+    timeout: float = 60.0,
 ) -> AuditReport:
     """Run the checks over logs and return what they find.
 
@@ -79,6 +86,8 @@ def audit(
             their number, the name of the check, and the source.
         memory_limit: what DuckDB may use, such as ``4GB``; 70% of what is free if None.
         threads: threads that DuckDB uses; all cores if None.
+        timeout: seconds after which a check from ``checks_dirs`` is stopped; 0 for none. Each of
+            them runs in another process, and one that fails there costs only its own result.
 
     Raises:
         UsageError: if an argument makes no sense: nothing to audit, a selection that matches
@@ -92,6 +101,7 @@ def audit(
             "since_last is set and record is not",
             hint="--since-last needs --record FILE, which knows what was read before",
         )
+    refuse_negative(timeout)
     if record is not None:
         refuse_unwritable(Path(record).absolute())
     accepted = None if baseline is None else read_baseline(baseline)
@@ -121,10 +131,12 @@ def audit(
             threads=threads,
             history=history,
             must_be_log=source.named,
-            others=bool(checks_dirs),
+            timeout=timeout,
+            child=child,
         )
 
-    reports, notes = _audit_each(found, runs, chosen, one)
+    with _child_for(checks) as child:
+        reports, notes = _audit_each(found, runs, chosen, one)
     every = (*reports, *sourced.empty)
     report = AuditReport(
         every,
@@ -153,35 +165,46 @@ def audit_log(
     threads: int | None = None,
     history: History | None = None,
     must_be_log: bool = True,
-    others: bool = False,
+    timeout: float = 60.0,
+    child: Child | None = None,
 ) -> SourceReport:
     """Run ``checks`` over one log. A log that cannot be read is a problem in the report.
 
     The arguments are those of :func:`audit`; ``runs`` are the ids of those that are judged, all if
     there are none, and ``history`` is what earlier audits said of the log. Rows on which it has a
     verdict are not read again where that is possible, and the report says how far each run is.
-    ``others`` shows other tables of the file, which checks of a user's own may read.
+    ``child`` runs the user's own checks; without one it is started where there are any.
 
     Raises :class:`UsageError` for a run that the log does not have, and :class:`NotALogError` for
     another file if ``must_be_log`` is not set.
     """
     name, path = str(source), Path(source).absolute()
     try:
-        with open_for_reading(
-            path, wait=wait, others=others, memory_limit=memory_limit, threads=threads
-        ) as log:
+        with (
+            open_for_reading(
+                path, wait=wait, at_length=True, memory_limit=memory_limit, threads=threads
+            ) as log,
+            _child_for(checks) if child is None else contextlib.nullcontext(child) as own,
+        ):
             snapshot = () if history is None else snapshot_of(log.con, runs)
             if look is None and history is not None:
                 look = history.look(snapshot)
-            results = run_checks(
-                log.con,
+            steps = results_of(
+                log,
                 at_look(checks, look),
+                child=own,
+                timeout=timeout,
+                wait=wait,
+                memory_limit=memory_limit,
+                threads=threads,
                 runs=runs,
                 limit=limit,
                 source=name,
                 earlier=None if history is None else history.verdicts,
-                on_progress=on_progress,
             )
+            found = gathered(steps, len(checks), name, on_progress)
+            places = {check.path: place for place, check in enumerate(checks)}
+            results = with_causes(sorted(found, key=lambda result: places[result.check.path]))
             if log.spooled:
                 results = [_read_from_spool(result) for result in results]
             return SourceReport(
@@ -201,6 +224,13 @@ def audit_log(
         raise
     except RlauditError as error:
         return _unread(name, path, error, named=must_be_log, look=look)
+
+
+def _child_for(checks: Iterable[CheckFile]) -> AbstractContextManager[Child | None]:
+    """Return the process for the user's own checks, if there are any."""
+    if all(is_ours(check.path) for check in checks):
+        return contextlib.nullcontext()
+    return Child("rlaudit.auditing.own_checks")
 
 
 def _audit_each(

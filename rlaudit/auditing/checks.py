@@ -24,7 +24,7 @@ from rlaudit.sqlfiles import quoted_name, verify_statement
 from rlaudit.store import fetch_exact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -62,6 +62,38 @@ def run_checks(
     A check that breaks its format, or whose query fails, is a result with status ``error``.
     Raises :class:`UsageError` for a run that the log does not have.
     """
+    steps = each_result(con, checks, runs=runs, limit=limit, source=source, earlier=earlier)
+    return with_causes(gathered(steps, len(checks), source, on_progress))
+
+
+def gathered(
+    steps: Iterable[CheckFile | CheckResult], number: int, source: str, on_progress: Progress | None
+) -> list[CheckResult]:
+    """Return the results in ``steps``, those of :func:`each_result` for ``number`` checks."""
+    results: list[CheckResult] = []
+    for step in steps:
+        if isinstance(step, CheckResult):
+            results.append(step)
+        elif on_progress is not None:
+            on_progress(len(results), number, step.name, source)
+    if on_progress is not None:
+        on_progress(number, number, "", source)
+    return results
+
+
+def each_result(
+    con: DuckDBPyConnection,
+    checks: Sequence[CheckFile],
+    *,
+    runs: Sequence[str] = (),
+    limit: int = 10,
+    source: str = "",
+    earlier: EarlierVerdicts | None = None,
+) -> Iterator[CheckFile | CheckResult]:
+    """Give each of ``checks`` before it is run, and then its result.
+
+    Arguments and errors are those of :func:`run_checks`. Causes are not named yet.
+    """
     work = _Work(
         con,
         Scope(con, checks, runs),
@@ -70,16 +102,11 @@ def run_checks(
         limit,
         source,
     )
-    results = []
     with interruptible(con):
         for done, check in enumerate(checks):
-            if on_progress is not None:
-                on_progress(done, len(checks), check.name, source)
+            yield check
             work.shared.keep_for(checks[done:])
-            results.append(_run(work, check))
-    if on_progress is not None:
-        on_progress(len(checks), len(checks), "", source)
-    return with_causes(results)
+            yield _run(work, check)
 
 
 @dataclass(frozen=True, slots=True)

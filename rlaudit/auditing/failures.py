@@ -53,6 +53,15 @@ def damage(con: DuckDBPyConnection, error: duckdb.Error) -> RlauditError | None:
     return None
 
 
+def is_spoilt(con: DuckDBPyConnection) -> bool:
+    """Say whether ``con`` refuses everything, for what some query did to it."""
+    try:
+        con.execute("SELECT 1").fetchall()
+    except duckdb.Error:
+        return True
+    return False
+
+
 @contextlib.contextmanager
 def interruptible(con: DuckDBPyConnection) -> Iterator[None]:
     """Let Ctrl-C during a query on ``con`` end it at once, as a KeyboardInterrupt.

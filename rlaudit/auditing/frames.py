@@ -6,16 +6,21 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from rlaudit.apart.child import Child
+from rlaudit.auditing.own_reports import answer_apart
 from rlaudit.auditing.query import query
 from rlaudit.auditing.reporting import find_report, reporting
+from rlaudit.sqlfiles import is_ours
 from rlaudit.store import open_for_reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     import polars as pl
 
+    from rlaudit.auditing.reporting import Answer
+    from rlaudit.sqlfiles import ReportFile
     from rlaudit.store import Log
 
 
@@ -55,13 +60,16 @@ class Result:
 class OpenLog:
     """A log that is open for reading.
 
-    Trainers that want to write wait until it is closed: by the end of a ``with``, by
-    :meth:`close`, or when nothing refers to it any more.
+    Of a log that is being written it is a copy, as the log was when it was opened; see
+    :func:`rlaudit.store.open_for_reading`. It is closed by the end of a ``with``, by :meth:`close`,
+    or when nothing refers to it any more.
     """
 
     def __init__(self, path: str | Path, wait: float) -> None:
+        self._wait = wait
         self._stack = contextlib.ExitStack()
-        self._log: Log = self._stack.enter_context(open_for_reading(path, wait=wait, others=True))
+        opened = open_for_reading(path, wait=wait, others=True, at_length=True)
+        self._log: Log = self._stack.enter_context(opened)
 
     @property
     def incomplete(self) -> str | None:
@@ -70,6 +78,9 @@ class OpenLog:
 
     def sql(self, text: str, *, timeout: float = 0.0, **params: object) -> Result:
         """Return the rows of ``text``, whose tables are the log's views and ``raw``.
+
+        It runs in this process. DuckDB cannot interrupt a single call of a function, so that one
+        such as ``repeat('x', 4000000000)`` outlives ``timeout``; ``rlaudit sql`` ends it.
 
         Args:
             text: one statement, or several of which the last one's rows are returned.
@@ -90,6 +101,7 @@ class OpenLog:
         *,
         runs: Sequence[str] = (),
         reports: Iterable[str | Path] = (),
+        timeout: float = 60.0,
         **params: object,
     ) -> Result:
         """Return the rows of the report ``name``.
@@ -98,24 +110,52 @@ class OpenLog:
             name: one of ours (``rlaudit report list``) or of a folder in ``reports``.
             runs: ids of the runs that it is about; all if there are none.
             reports: folders with reports of your own.
+            timeout: seconds after which a report from them is stopped; 0 for none. Such a report
+                runs in another process, which it cannot take this one with.
             params: the report's parameters.
 
         Raises:
             UsageError: for a report, run or parameter that is not there, and a parameter that is
                 missing, of another type or out of bounds.
-            SqlFileError: for a file that breaks the format, or whose SQL fails.
+            SqlFileError: for a file that breaks the format, or whose SQL fails or takes longer than
+                ``timeout``.
         """
         report = find_report(name, [Path(folder) for folder in reports])
-        with (
-            reporting(self._log.con, [report], runs=runs) as reporter,
-            reporter.answer(name, params) as answer,
-        ):
+        with self._answer(report, params, runs, timeout) as answer:
             frame = answer.rows.frame()
             return Result(frame, answer.why_empty if frame.is_empty() else answer.note)
 
     def close(self) -> None:
         """Close the log; what was read of it stays."""
         self._stack.close()
+
+    @contextlib.contextmanager
+    def _answer(
+        self, report: ReportFile, given: Mapping[str, object], runs: Sequence[str], timeout: float
+    ) -> Iterator[Answer]:
+        """Answer a report: ours in this process, a user's own in one that can be ended."""
+        if is_ours(report.path):
+            with (
+                reporting(self._log.con, [report], runs=runs) as reporter,
+                reporter.answer(report.name, given) as answer,
+            ):
+                yield answer
+            return
+        with (
+            Child("rlaudit.auditing.own_reports") as child,
+            answer_apart(
+                child,
+                self._log.file,
+                report,
+                given,
+                timeout=timeout,
+                runs=runs,
+                as_frame=True,
+                wait=self._wait,
+                spooled=self._log.spooled,
+            ) as answer,
+        ):
+            yield answer
 
     def __enter__(self) -> Self:
         return self

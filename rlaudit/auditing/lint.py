@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from rlaudit.auditing.failures import file_error
+from rlaudit.apart.child import Child
+from rlaudit.apart.messages import Began, EndedError, SpoiltError
+from rlaudit.auditing.failures import file_error, is_spoilt
+from rlaudit.auditing.query import refuse_negative
 from rlaudit.auditing.scripts import tables_needed
 from rlaudit.errors import Problem, SqlFileError, did_you_mean
 from rlaudit.sqlfiles import (
@@ -27,10 +30,10 @@ from rlaudit.sqlfiles import (
     verify_statement,
     without_comments,
 )
-from rlaudit.store import engine, shut_off
+from rlaudit.store import engine, memory_limit_of, shut_off
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -41,26 +44,54 @@ if TYPE_CHECKING:
 _OPTIONAL = frozenset({"runs", "segments", "segment_cuts"})
 
 
-def lint_checks(folder: Path) -> list[Problem]:
-    """Return everything that is wrong with the check files in ``folder`` and below."""
+def lint_checks(folder: Path, *, timeout: float = 60.0) -> list[Problem]:
+    """Return everything that is wrong with the check files in ``folder`` and below.
+
+    They are run in a child. One that takes more than ``timeout`` seconds (0: any number), too much
+    memory, or its process with it, is a problem.
+    """
+    refuse_negative(timeout)
     checks, problems = read_checks(folder)
-    found = list(problems)
-    shared = load_shared()
     known = {check.name: check for check in (*read_checks(sql_root() / "checks")[0], *checks)}
+    found = list(problems)
+    at = iter(checks)
+    with Child(__name__) as child:
+        for result in child.run_each(timeout, _lint, checks, known):
+            if isinstance(result, EndedError):
+                check = next(at)
+                placed = SqlFileError(f"{check.path}:1: the query {result}", hint=result.hint)
+                found.append(Problem.of(placed, check=check.name))
+            elif not isinstance(result, Began):
+                next(at)
+                found += result
+    return sorted(found, key=lambda problem: (str(problem.path), problem.line or 0))
+
+
+def _lint(
+    checks: Sequence[CheckFile], known: Mapping[str, CheckFile]
+) -> Iterator[Began | list[Problem]]:
+    """Give in a child what is wrong with each of ``checks``; ``known`` are all that there are."""
+    shared = load_shared()
     with engine() as con:
+        memory = memory_limit_of(con)
         # The SQL of a check may be someone else's, and it is run.
         shut_off(con)
         con.execute(read_sql("schema/raw.sql"))
         con.execute(read_sql("schema/views.sql"))
         _build(con, shared)
         for check in checks:
+            yield Began(check.name, memory)
             errors = [
                 *_statement_errors(check, con),
                 *_header_errors(check, con, shared),
                 *_cause_errors(check, known, con),
             ]
-            found += [Problem.of(error, check=check.name) for error in errors]
-    return sorted(found, key=lambda problem: (str(problem.path), problem.line or 0))
+            spoilt = bool(errors) and is_spoilt(con)
+            if spoilt and check is not checks[0]:
+                raise SpoiltError("was spoilt by another one")
+            yield [Problem.of(error, check=check.name) for error in errors]
+            if spoilt:
+                raise SpoiltError("spoils what comes after it")
 
 
 def _build(con: DuckDBPyConnection, shared: Mapping[str, SharedFile]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import duckdb
 
@@ -14,11 +14,11 @@ from rlaudit.sqlfiles import parameters_read
 from rlaudit.store import Exact, first_line
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     import polars as pl
-    from duckdb import DuckDBPyConnection, DuckDBPyRelation, Statement
+    from duckdb import DuckDBPyConnection, Statement
 
 _ROWS_AT_ONCE = 10_000
 # The line of the SQL that DuckDB shows below a message, and a caret where it is wrong.
@@ -29,34 +29,55 @@ _CHANGES_THE_LOG = re.compile(
 )
 
 
+class Source(Protocol):
+    """What rows are read from: :class:`rlaudit.store.Exact` is one."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Their names in their order, possibly repeated."""
+
+    def batches(
+        self, size: int
+    ) -> Iterator[tuple[int, Callable[[int], Iterable[tuple[Any, ...]]]]]:
+        """Give for each batch its number of rows, and a function that makes the first n of them."""
+
+    def frame(self) -> pl.DataFrame:
+        """Return all rows at once."""
+
+
 class Rows:
-    """The rows of one query, read while they are iterated over.
+    """The rows of one query, read while they are iterated over; none without a ``source``.
 
     ``columns`` are the names in their order, possibly repeated. After the iteration ``shown`` is
     the number of rows that it gave and ``total`` the number that the query has.
     """
 
-    def __init__(self, relation: DuckDBPyRelation | None, limit: int) -> None:
-        self.columns = tuple(relation.columns) if relation is not None else ()
+    def __init__(self, source: Source | None, limit: int) -> None:
+        self.columns = source.columns if source is not None else ()
         self.shown = 0
         self.total = 0
-        self._relation = Exact(relation) if relation is not None else None
+        self._source = source
         self._limit = limit
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         """Give the rows up to the limit, then count the others without keeping them."""
-        if self._relation is None:
+        for _, rows in self.batches():
+            yield from rows
+
+    def batches(self) -> Iterator[tuple[int, Iterable[tuple[Any, ...]]]]:
+        """Give for each batch its number of rows, and those of them that are within the limit."""
+        if self._source is None:
             return
-        for size, rows in self._relation.batches(_ROWS_AT_ONCE):
+        for size, rows in self._source.batches(_ROWS_AT_ONCE):
             self.total += size
             wanted = min(size, self._limit - self.shown) if self._limit else size
             self.shown += wanted
-            yield from rows(wanted)
+            yield size, rows(wanted)
 
     def frame(self) -> pl.DataFrame:
         """Return all rows at once, whatever the limit; empty where the query has no result."""
-        if self._relation is not None:
-            return self._relation.frame()
+        if self._source is not None:
+            return self._source.frame()
         import polars as pl  # noqa: PLC0415 - no command needs a frame, and it takes long
 
         return pl.DataFrame()
@@ -85,8 +106,7 @@ def query(
     if that is known, and for a query that takes too long, and :class:`UsageError` for a parameter
     that is missing or that ``sql`` does not read.
     """
-    if not timeout >= 0 or limit < 0:
-        raise UsageError("--timeout and --limit cannot be negative", hint="0 lifts the limit")
+    refuse_negative(timeout, limit)
     _refuse_no_text(sql)
     # Python waits for no longer than TIMEOUT_MAX, some 300 years.
     bounded = 0 < timeout <= threading.TIMEOUT_MAX
@@ -104,7 +124,8 @@ def query(
         for failing in before:
             con.execute(failing, _bound(failing, given))
         failing = last
-        yield Rows(con.sql(last, params=_bound(last, given)), limit)
+        relation = con.sql(last, params=_bound(last, given))
+        yield Rows(None if relation is None else Exact(relation), limit)
     except duckdb.InterruptException as error:
         raise QueryError(
             f"the query did not finish within {timeout:g} s",
@@ -119,6 +140,12 @@ def query(
     finally:
         if timer is not None:
             timer.cancel()
+
+
+def refuse_negative(timeout: float, limit: int = 0) -> None:
+    """Raise :class:`UsageError` for bounds of a query that make no sense; NaN is one."""
+    if not timeout >= 0 or limit < 0:
+        raise UsageError("--timeout and --limit cannot be negative", hint="0 lifts the limit")
 
 
 def _bound(statement: Statement, given: Mapping[str, object]) -> dict[str, object]:

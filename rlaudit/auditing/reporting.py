@@ -20,7 +20,7 @@ from rlaudit.auditing.shared import SharedTables
 from rlaudit.auditing.values import bind
 from rlaudit.errors import UsageError, did_you_mean
 from rlaudit.sqlfiles import read_reports, sql_root, verify_statement
-from rlaudit.store import TABLES
+from rlaudit.store import TABLES, Exact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -97,7 +97,7 @@ class Reporter:
                         f"SET VARIABLE {param.name} = CAST(? AS {param.type})", [values[param.name]]
                     )
                 self._shared.build_for(report)
-                rows = Rows(self._relation(report, judged.runs), limit)
+                rows = Rows(Exact(self._relation(report, judged.runs)), limit)
                 texts = ", ".join(f"{key} = {values[key]}" for key in given or {})
                 yield Answer(report, rows, bool(judged.runs), judged.message, texts, values)
             except duckdb.InterruptException:

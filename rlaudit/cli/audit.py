@@ -12,6 +12,7 @@ from rlaudit.cli.output import (
     Checks,
     Output,
     Runs,
+    Timeout,
     Wait,
     audit_format,
     destination,
@@ -68,7 +69,7 @@ Baseline = Annotated[
     ),
 ]
 
-JUDGING = ("ignore", "require", "min_judged", "checks", "baseline")
+JUDGING = ("ignore", "require", "min_judged", "checks", "baseline", "timeout")
 """The options of a page that say what is judged."""
 
 
@@ -126,6 +127,7 @@ def audit(
         ),
     ] = None,
     output: Output = None,
+    timeout: Timeout = 60.0,
     wait: Wait = 10.0,
     memory_limit: Annotated[
         str | None,
@@ -166,6 +168,7 @@ def audit(
         **floor_of(context, require, min_judged),
         checks_dirs=checks or (),
         limit=limit,
+        timeout=timeout,
         wait=wait,
         baseline=None if no_baseline else baseline,
         record=record,

@@ -18,7 +18,7 @@ from rlaudit.cli.audit import (
     say_what_is_missing,
 )
 from rlaudit.cli.group import group
-from rlaudit.cli.output import Checks, Runs, Wait, note, refuse_unwritable
+from rlaudit.cli.output import Checks, Runs, Timeout, Wait, note, refuse_unwritable
 from rlaudit.errors import EXIT_FAILED
 
 
@@ -44,6 +44,7 @@ def write(
     require: Require = None,
     min_judged: MinJudged = 0,
     checks: Checks = None,
+    timeout: Timeout = 60.0,
     wait: Wait = 10.0,
 ) -> None:
     """Accept what an audit finds today.
@@ -60,6 +61,7 @@ def write(
         **floor_of(context, require, min_judged),
         checks_dirs=checks or (),
         limit=1,
+        timeout=timeout,
         wait=wait,
     )
     say_what_is_missing(report)

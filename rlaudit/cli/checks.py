@@ -12,6 +12,7 @@ from rlaudit.cli.output import (
     Checks,
     Full,
     Output,
+    Timeout,
     destination,
     note,
     row_format,
@@ -108,6 +109,7 @@ def lint(
     ] = None,
     *,
     checks: Checks = None,
+    timeout: Timeout = 60.0,
 ) -> None:
     """Look for mistakes in the files of checks.
 
@@ -120,7 +122,7 @@ def lint(
     if folder is not None:
         refuse_given(context, "DIR", ["checks"], why="a folder of your own is one or the other")
     folders = [folder] if folder is not None else [sql_root() / "checks", *(checks or [])]
-    problems = [problem for where in folders for problem in lint_checks(where)]
+    problems = [problem for where in folders for problem in lint_checks(where, timeout=timeout)]
     for problem in problems:
         say(f"{problem} ({problem.hint})" if problem.hint else str(problem))
     if problems:

@@ -183,7 +183,7 @@ def _check_log(
     from rlaudit.store import open_for_reading
 
     checks = [check for check in load_checks() if check.family == "duplicates"]
-    with open_for_reading(source, wait=wait) as log:
+    with open_for_reading(source, wait=wait, at_length=True) as log:
         if log.incomplete:
             note(f"warning: incomplete: {log.incomplete}")
         return run_checks(log.con, checks, runs=runs, limit=limit), log.incomplete

@@ -62,6 +62,15 @@ Wait = Annotated[
         envvar="RLAUDIT_WAIT",
     ),
 ]
+Timeout = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        metavar="SECONDS",
+        help="Stop each query of your own after this time; 0 never does.",
+        envvar="RLAUDIT_TIMEOUT",
+    ),
+]
 Runs = Annotated[
     list[str] | None,
     typer.Option("--run", metavar="ID", help="Only the run of this id; may be repeated."),
@@ -289,6 +298,11 @@ def say(text: str) -> None:
     from rlaudit.render.harmless import printable
 
     typer.echo(printable(text))
+
+
+def note_incomplete(what: str) -> None:
+    """Say on stderr what of a log cannot be read."""
+    note(f"warning: incomplete: {what}")
 
 
 def narrate(kind: Literal["note", "warning", "error"], text: str) -> None:

@@ -16,7 +16,16 @@ from rlaudit.cli.audit import (
     floor_of,
     say_what_is_missing,
 )
-from rlaudit.cli.output import Checks, Runs, Wait, destination, narrate, note, refuse_unwritable
+from rlaudit.cli.output import (
+    Checks,
+    Runs,
+    Timeout,
+    Wait,
+    destination,
+    narrate,
+    note,
+    refuse_unwritable,
+)
 from rlaudit.cli.parsing import refuse_given
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED
 
@@ -47,6 +56,7 @@ def html(
     min_judged: MinJudged = 0,
     checks: Checks = None,
     baseline: Baseline = None,
+    timeout: Timeout = 60.0,
     wait: Wait = 10.0,
 ) -> None:
     """Write a page that shows a log and its audit.
@@ -70,6 +80,7 @@ def html(
                 **floor_of(context, require, min_judged),
                 "checks_dirs": checks or (),
                 "baseline": baseline,
+                "timeout": timeout,
             },
             wait=wait,
             on_progress=progress,

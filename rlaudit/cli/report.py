@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,9 +17,11 @@ from rlaudit.cli.output import (
     Limit,
     Output,
     Runs,
+    Timeout,
     Wait,
     destination,
     note,
+    note_incomplete,
     param_option,
     row_format,
     say_problems,
@@ -26,6 +29,12 @@ from rlaudit.cli.output import (
 from rlaudit.cli.page import html
 from rlaudit.cli.parsing import Group
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rlaudit.auditing import Answer
+    from rlaudit.sqlfiles import ReportFile
 
 _COLUMNS = ("name", "title", "question", "path")
 
@@ -96,6 +105,7 @@ def run(
     ] = None,
     reports: _Reports = None,
     limit: Limit = None,
+    timeout: Timeout = 60.0,
     format_: Format = None,
     output: Output = None,
     wait: Wait = 10.0,
@@ -105,10 +115,9 @@ def run(
     rlaudit report list names the reports and their parameters; rlaudit report show NAME prints the
     SQL of one, with the defaults and bounds of its parameters.
     """
-    from rlaudit.auditing import find_report, reporting
+    from rlaudit.auditing import find_report
     from rlaudit.auditing.values import pairs
     from rlaudit.render.reports import write_answer
-    from rlaudit.store import open_for_reading
 
     fmt = row_format(context, format_, output)
     given = pairs(param or ())
@@ -120,21 +129,66 @@ def run(
     report = find_report(name, reports)
     if limit is None:
         limit = 0 if output else 1000
-    with open_for_reading(source, wait=wait, others=bool(reports)) as log:
-        if log.incomplete:
-            note(f"warning: incomplete: {log.incomplete}")
-        with (
-            reporting(log.con, [report], runs=run or ()) as reporter,
-            reporter.answer(name, given, limit=limit) as answer,
-            destination(output, then_end=True) as stream,
-        ):
-            write_answer(stream, answer, fmt)
+    with (
+        _answer(
+            report, source, given, runs=run or (), limit=limit, timeout=timeout, wait=wait
+        ) as answer,
+        destination(output, then_end=True) as stream,
+    ):
+        write_answer(stream, answer, fmt)
     if not answer.rows.total:
         note(f"no rows: {answer.why_empty}")
     elif answer.note:
         note(answer.note)
     if answer.rows.shown < answer.rows.total:
         note(f"showing {answer.rows.shown:,} of {answer.rows.total:,} rows (--limit 0 shows all)")
+
+
+@contextlib.contextmanager
+def _answer(
+    report: ReportFile,
+    source: str,
+    given: Mapping[str, object],
+    *,
+    runs: Sequence[str],
+    limit: int,
+    timeout: float,
+    wait: float,
+) -> Iterator[Answer]:
+    """Answer a report: ours in this process, a user's own in one that can be ended."""
+    from rlaudit.sqlfiles import is_ours
+
+    if is_ours(report.path):
+        from rlaudit.auditing import reporting
+        from rlaudit.store import open_for_reading
+
+        with open_for_reading(source, wait=wait, at_length=True) as log:
+            if log.incomplete:
+                note_incomplete(log.incomplete)
+            with (
+                reporting(log.con, [report], runs=runs) as reporter,
+                reporter.answer(report.name, given, limit=limit) as answer,
+            ):
+                yield answer
+        return
+    from rlaudit.apart.child import Child
+    from rlaudit.auditing.own_reports import answer_apart
+
+    with (
+        Child("rlaudit.auditing.own_reports") as child,
+        answer_apart(
+            child,
+            source,
+            report,
+            given,
+            timeout=timeout,
+            runs=runs,
+            limit=limit,
+            wait=wait,
+            on_incomplete=note_incomplete,
+        ) as answer,
+    ):
+        yield answer
 
 
 def _names() -> list[str]:

@@ -16,7 +16,7 @@ from rlaudit.cli.audit import (
     Require,
     floor_of,
 )
-from rlaudit.cli.output import Checks, narrate, say
+from rlaudit.cli.output import Checks, Timeout, narrate, say
 from rlaudit.cli.parsing import refuse_given
 from rlaudit.errors import DatabaseLockedError
 
@@ -44,6 +44,7 @@ def serve(
     min_judged: MinJudged = 0,
     checks: Checks = None,
     baseline: Baseline = None,
+    timeout: Timeout = 60.0,
     every: Annotated[
         float, typer.Option(metavar="SECONDS", min=1, help="Least time between two pages.")
     ] = 5.0,
@@ -76,5 +77,6 @@ def serve(
             **floor_of(context, require, min_judged),
             "checks_dirs": [str(folder) for folder in checks or ()],
             "baseline": None if baseline is None else str(baseline),
+            "timeout": timeout,
         }
         serve_page(PageKeeper(path, audit=audit, judging=judging, every=every), opened, address)

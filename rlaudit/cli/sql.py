@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path  # noqa: TC003 - Typer reads annotations when it runs
+from typing import Annotated
 
 import typer
 
@@ -12,19 +11,16 @@ from rlaudit.cli.output import (
     Format,
     Limit,
     Output,
+    Timeout,
     Wait,
     destination,
     note,
+    note_incomplete,
     param_option,
     row_format,
 )
-from rlaudit.errors import NotALogError, UsageError
+from rlaudit.errors import UsageError
 from rlaudit.files import read_stdin, read_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rlaudit.store import Log
 
 
 def sql(
@@ -56,15 +52,7 @@ def sql(
         ),
     ] = None,
     limit: Limit = None,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            metavar="SECONDS",
-            help="Stop the query after this time; 0 never does.",
-            envvar="RLAUDIT_TIMEOUT",
-        ),
-    ] = 60.0,
+    timeout: Timeout = 60.0,
     format_: Format = None,
     output: Output = None,
     wait: Wait = 10.0,
@@ -75,19 +63,29 @@ def sql(
     opened read-only and the query can reach no other file and no network. Views leave out the rows
     that a resume made obsolete; raw.samples and so on have all rows.
     """
-    from rlaudit.auditing import query as run_query
-    from rlaudit.auditing.values import guess, pairs
-    from rlaudit.render.rows import write_rows
+    from rlaudit.apart.child import Child
 
     fmt = row_format(context, format_, output)
     text = _text(query, file)
-    given = {name: guess(value) for name, value in pairs(param or ()).items()}
     if limit is None:
         limit = 0 if output else 1000
-    with _log_or_history(source, wait) as log:
-        if log.incomplete:
-            note(f"warning: incomplete: {log.incomplete}")
-        with run_query(log.con, text, given, timeout=timeout, limit=limit, file=file) as rows:
+    # It starts while this process imports what shows the rows.
+    with Child("rlaudit.auditing.own_query") as child:
+        from rlaudit.auditing.own_query import query_apart
+        from rlaudit.auditing.values import guess, pairs
+        from rlaudit.render.rows import write_rows
+
+        with query_apart(
+            child,
+            source,
+            text,
+            {name: guess(value) for name, value in pairs(param or ()).items()},
+            timeout=timeout,
+            limit=limit,
+            file=file,
+            wait=wait,
+            on_incomplete=note_incomplete,
+        ) as rows:
             with destination(output, then_end=True) as stream:
                 write_rows(stream, rows.columns, rows, fmt)
             if rows.shown < rows.total:
@@ -110,21 +108,3 @@ def _text(query: str | None, file: Path | None) -> str:
     if query is None:
         raise UsageError("no query is given", hint="QUERY, - for standard input, or --file FILE")
     return query
-
-
-@contextlib.contextmanager
-def _log_or_history(source: str, wait: float) -> Iterator[Log]:
-    """Open a log, or a file to which audits were recorded; its view is ``history``."""
-    from rlaudit.auditing.history import open_history
-    from rlaudit.store import Log, open_for_reading
-
-    with contextlib.ExitStack() as stack:
-        try:
-            log = stack.enter_context(open_for_reading(source, wait=wait, others=True))
-        except NotALogError as error:
-            try:
-                con = stack.enter_context(open_history(source, wait=wait))
-            except NotALogError:
-                raise error from None
-            log = Log(Path(source), con, is_log=False, incomplete=None)
-        yield log

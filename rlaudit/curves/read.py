@@ -217,7 +217,7 @@ def _points(
         "most_points": _MOST_POINTS,
     }
     found: dict[str, list[dict[str, Any]]] = {}
-    with open_for_reading(source.path, wait=wait) as log:
+    with open_for_reading(source.path, wait=wait, at_length=True) as log:
         for name, value in parameters.items():
             log.con.execute(f"SET VARIABLE {name} = ?", [value])
         for row in _rows(log.con, "reports/return_curves.sql", source):

@@ -95,7 +95,7 @@ def take_look(path: Path, run_id: str | None, *, wait: float | Patience) -> Look
         if run_id in {run.run_id for run in runs}:
             with reporting(log.con, _reports(), runs=[run_id]) as reporter:
                 detail = _detail(reporter, run_id)
-        incomplete, spooled = log.incomplete, log.spooled
+        incomplete, spooled = log.incomplete, bool(log.spooled)
     now = datetime.now(UTC).replace(tzinfo=None)
     return Look(now, runs, detail, incomplete, spooled, time.monotonic() - began)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rlaudit.sqlfiles.find import load_checks, load_shared, read_checks, read_reports
-from rlaudit.sqlfiles.locate import read_sql, sql_root
+from rlaudit.sqlfiles.locate import is_ours, read_sql, sql_root
 from rlaudit.sqlfiles.model import (
     FOUND,
     Cause,
@@ -37,6 +37,7 @@ __all__ = [
     "Requirement",
     "Severity",
     "SharedFile",
+    "is_ours",
     "load_checks",
     "load_shared",
     "parameters_read",

@@ -18,6 +18,11 @@ def sql_root() -> Path:
     return _PACKAGE / "sql"
 
 
+def is_ours(path: Path) -> bool:
+    """Say whether a SQL file comes with rlaudit; what others say runs in a process apart."""
+    return path.is_relative_to(sql_root())
+
+
 def read_sql(name: str) -> str:
     """Return the text of one file, named relative to ``sql/``, such as ``schema/raw.sql``."""
     return (sql_root() / name).read_text(encoding="utf-8")

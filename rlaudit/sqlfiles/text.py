@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-_COMMENT_OR_QUOTED = re.compile(r"""--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*\"""", re.DOTALL)
+# A comment that does not end goes to the end of the text: else each /* of it would be followed up.
+_COMMENT_OR_QUOTED = re.compile(
+    r"""--[^\n]*|/\*.*?(?:\*/|\Z)|'(?:[^']|'')*'|"(?:[^"]|"")*\"""", re.DOTALL
+)
 _PARAMETER = re.compile(r"""\bgetvariable\s*\(\s*'([^']*)'\s*\)""", re.IGNORECASE)
 _TABLE = re.compile(r"""\b(raw|shared)\s*\.\s*"?(\w+)"?""", re.IGNORECASE)
 

@@ -7,7 +7,7 @@ open through DuckDB: POSIX then drops the process's lock on it.
 
 from __future__ import annotations
 
-from rlaudit.store.cage import engine, shut_off
+from rlaudit.store.cage import engine, memory_limit_of, shut_off
 from rlaudit.store.catalogue import tables_and_views
 from rlaudit.store.connect import (
     Patience,
@@ -44,6 +44,7 @@ __all__ = [
     "fetch_exact",
     "first_line",
     "list_runs",
+    "memory_limit_of",
     "open_for_reading",
     "open_for_writing",
     "pid_alive",

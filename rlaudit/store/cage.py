@@ -65,6 +65,8 @@ def engine(
             _bound(con, "threads", threads)
         # The log's times are UTC: what has a zone is compared with them, and shown, in UTC too.
         con.execute("SET TimeZone = 'UTC'")
+        # Python without a script, as in a notebook or a child, has a bar on its standard output.
+        con.execute("SET enable_progress_bar = false")
         yield con
 
 
@@ -73,9 +75,14 @@ def memory_bound(con: DuckDBPyConnection) -> int:
 
     It is never more than what DuckDB would take itself, which knows of a container's limit.
     """
-    own = con.sql("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchall()
     free = int(_SHARE * psutil.virtual_memory().available)
-    return min(int(own[0][0]), max(free, _LEAST_MEMORY))
+    return min(memory_limit_of(con), max(free, _LEAST_MEMORY))
+
+
+def memory_limit_of(con: DuckDBPyConnection) -> int:
+    """Return how many bytes ``con`` may take."""
+    query = "SELECT parse_formatted_bytes(current_setting('memory_limit'))"
+    return int(con.execute(query).fetchall()[0][0])
 
 
 def shut_off(con: DuckDBPyConnection, files: Iterable[str] = ()) -> None:

@@ -55,6 +55,8 @@ _TEXT = "VARCHAR"
 # 1.5 needs another package for what has a zone.
 _WITHOUT_ARROW = {*_HELD, *_HELD_BETWEEN, "decimal"} - {"uuid", "timestamp with time zone"}
 _INTEGERS = ("hugeint", "uhugeint", "bignum")
+# As Python's objects they take several times as much.
+_BYTES_AT_ONCE = 16 * 2**20
 # Python reads no longer integer from text, as that takes time that grows with the square.
 _LONGEST_INTEGER = 4_000
 # Arrow goes 62 levels deep, and a map takes two of them.
@@ -78,11 +80,14 @@ class Exact:
     def batches(
         self, size: int
     ) -> Iterator[tuple[int, Callable[[int], Iterable[tuple[Any, ...]]]]]:
-        """Give for each batch its number of rows, and a function that makes the first n of them."""
+        """Give for each batch its number of rows, and a function that makes the first n of them.
+
+        A batch has at most ``size`` rows, and fewer where they are large.
+        """
         forms = [_form(type_) for type_ in self._types]
         try:
             reader = _project(self._relation, forms).to_arrow_reader(size)
-            for batch in reader:
+            for batch in (part for whole in reader for part in _parts(whole)):
 
                 def rows(count: int, batch: Any = batch) -> Iterable[tuple[Any, ...]]:
                     columns = batch.slice(0, count).columns
@@ -188,6 +193,16 @@ def _expression(column: str, form: _Form) -> str:
         f"struct_pack(best := TRY_CAST({column} AS {form.best}), "
         f"rest := CASE WHEN NOT ({form.fits(column)}) THEN CAST({column} AS {form.rest}) END)"
     )
+
+
+def _parts(batch: Any) -> Iterator[Any]:
+    """Give an Arrow batch in parts that are not large, or of one row."""
+    if batch.num_rows > 1 and batch.nbytes > _BYTES_AT_ONCE:
+        half = batch.num_rows // 2
+        yield from _parts(batch.slice(0, half))
+        yield from _parts(batch.slice(half))
+    else:
+        yield batch
 
 
 def _values(column: Any, type_: DuckDBPyType, form: _Form) -> list[Any]:

@@ -18,7 +18,7 @@ from rlaudit.store.files import Files
 from rlaudit.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -43,7 +43,8 @@ class Log:
             asked for.
         is_log: the file holds a log; otherwise it has only other tables.
         incomplete: what of the log is not shown, as a sentence; None if nothing is missing.
-        spooled: some of the rows are not in the file yet, but in the spool beside it.
+        spooled: the files of the spool beside it whose rows are shown, not being in it yet.
+        file: what is read: ``path``, or the copy of a log that is being written.
 
     """
 
@@ -51,7 +52,8 @@ class Log:
     con: DuckDBPyConnection
     is_log: bool
     incomplete: str | None
-    spooled: bool = False
+    spooled: tuple[Path, ...] = ()
+    file: Path = Path()
 
 
 @contextlib.contextmanager
@@ -64,6 +66,7 @@ def open_for_reading(
     at_length: bool = False,
     memory_limit: str | None = None,
     threads: int | None = None,
+    spooled: Sequence[Path] | None = None,
 ) -> Iterator[Log]:
     """Open the file at ``path`` for reading; writers wait, or spool, until it is closed again.
 
@@ -71,7 +74,8 @@ def open_for_reading(
     only until that is done.
 
     ``others`` shows what the file holds besides a log, for queries that a user wrote; see
-    :func:`show_others`.
+    :func:`show_others`. ``spooled`` are the files of the spool to show, all if None: those that
+    another reader shows, who still has the file open, so that both see the same rows.
 
     Raises what :func:`attach_for_reading` raises; :class:`NotALogError` if the file holds no log
     and ``require_log`` is set; :class:`SchemaVersionError` if the log is of another version.
@@ -92,13 +96,14 @@ def open_for_reading(
                 f"{path} has no rlaudit tables",
                 hint="check the path; rlaudit train --db FILE writes a log",
             )
-        missing, spooled = None, False
+        missing: str | None = None
+        shown: tuple[Path, ...] = ()
         if version is not None:
-            missing, spooled = _show_log(con, path)
+            missing, shown = _show_log(con, path, spooled)
             con.execute(read_sql("schema/views.sql"))
         if others:
             show_others(con, frozenset() if version is None else schema.our_names())
-        yield Log(path, con, version is not None, missing, spooled)
+        yield Log(path, con, version is not None, missing, shown, attached_file(con))
 
 
 def show_others(con: DuckDBPyConnection, ours: Collection[Name]) -> None:
@@ -140,10 +145,12 @@ def _version(con: DuckDBPyConnection, path: Path) -> int | None:
     return version
 
 
-def _show_log(con: DuckDBPyConnection, path: Path) -> tuple[str | None, bool]:
+def _show_log(
+    con: DuckDBPyConnection, path: Path, spooled: Sequence[Path] | None
+) -> tuple[str | None, tuple[Path, ...]]:
     """Define ``raw`` over the file's tables and the rows of the spool.
 
-    Return what is missing, and whether there are rows of the spool.
+    Return what is missing, and which files of the spool are shown.
     """
     file = attached_file(con)
     types = {table: _types(con, table) for table in schema.table_columns()}
@@ -153,11 +160,12 @@ def _show_log(con: DuckDBPyConnection, path: Path) -> tuple[str | None, bool]:
     for table, select in rows.items():
         con.execute(f"CREATE VIEW raw.{table} AS {select}")
     missing = commits.compare(con, Files(), file, named=path)
-    spooled = False
-    if spool.list_entries(Files(), file):
-        unread, spooled = _add_spool(con, path, file, rows)
+    shown: tuple[Path, ...] = ()
+    entries = spool.list_entries(Files(), file) if spooled is None else spooled
+    if entries:
+        unread, shown = _add_spool(con, path, file, entries, rows, newer=spooled is None)
         missing += unread
-    return "; ".join(missing) or None, spooled
+    return "; ".join(missing) or None, shown
 
 
 def _types(con: DuckDBPyConnection, table: str) -> Mapping[str, str]:
@@ -199,10 +207,15 @@ def _refuse_gaps(types: Mapping[str, Mapping[str, str]], path: Path) -> None:
 
 
 def _add_spool(
-    con: DuckDBPyConnection, path: Path, file: Path, rows: Mapping[str, str]
-) -> tuple[list[str], bool]:
+    con: DuckDBPyConnection,
+    path: Path,
+    file: Path,
+    entries: Sequence[Path],
+    rows: Mapping[str, str],
+    *,
+    newer: bool,
+) -> tuple[list[str], tuple[Path, ...]]:
     files = Files()
-    entries = spool.list_entries(files, file)
     con.execute(f"CREATE SCHEMA {_SPOOL}")
     for table, select in rows.items():
         con.execute(f"CREATE TABLE {_SPOOL}.{table} AS {select} LIMIT 0")
@@ -213,17 +226,17 @@ def _add_spool(
             f"UNION ALL BY NAME SELECT * FROM {_SPOOL}.{table}"
         )
     folded = fold.fold_in(con, files, entries, into=_SPOOL)
-    if folded.vanished:
+    if folded.vanished and newer:
         # Its writer replaced it by a newer one after the spool was listed.
         again = [entry for entry in spool.list_entries(files, file) if entry not in entries]
-        newer = fold.fold_in(con, files, again, into=_SPOOL)
-        folded.unreadable |= newer.unreadable
-        folded.short |= newer.short
-        folded.done += newer.done
+        others = fold.fold_in(con, files, again, into=_SPOOL)
+        folded.unreadable |= others.unreadable
+        folded.short |= others.short
+        folded.done += others.done
     missing = [fold.describe_short(short, segment) for segment, short in folded.short.items()]
     if folded.unreadable:
         missing.append(
             f"{len(folded.unreadable)} of {len(entries)} flushes in {spool.spool_folder(path)} "
             f"cannot be read, so their rows are missing: {next(iter(folded.unreadable.values()))}"
         )
-    return missing, bool(folded.done)
+    return missing, tuple(folded.done)

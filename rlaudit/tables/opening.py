@@ -128,7 +128,8 @@ def open_table(
                 f"{source} names {len(files)} files, and {databases[0].name} is a DuckDB file",
                 hint="name one DuckDB file, or several files of other formats",
             )
-        with open_for_reading(databases[0].path, wait=wait, require_log=False) as log:
+        opened = open_for_reading(databases[0].path, wait=wait, require_log=False, at_length=True)
+        with opened as log:
             if log.incomplete:
                 notes.append(f"incomplete: {log.incomplete}")
             define_macros(log.con)

@@ -90,7 +90,7 @@ def read_page(
         runs: ids of the runs to show; all if empty.
         audit: whether to run the checks as well, or what they found in the log as it is.
         judging: options of :func:`rlaudit.audit` on what is judged: ignore, require,
-            min_judged, checks_dirs, baseline.
+            min_judged, checks_dirs, baseline, timeout.
         wait: seconds to wait for a log that another process writes.
         on_progress: called as :func:`rlaudit.audit` does.
         record: history of the audits of a log that is shown again and again while it grows.
@@ -101,7 +101,7 @@ def read_page(
 
     """
     made_at = datetime.now(UTC)
-    with open_for_reading(source, wait=wait) as log:
+    with open_for_reading(source, wait=wait, at_length=True) as log:
         incomplete = log.incomplete
         with reporting(log.con, runs=runs) as reporter:
             shown = tuple(run for run in list_runs(log) if not runs or run.run_id in runs)
