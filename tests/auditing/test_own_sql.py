@@ -14,6 +14,7 @@ from rlaudit.auditing import lint_checks, run_checks
 from rlaudit.errors import SqlFileError, UsageError
 from rlaudit.sqlfiles import load_checks
 from rlaudit.store import batches, open_for_reading, open_for_writing, spool
+from rlaudit.store.files import Files
 
 # Calls of one function, which DuckDB cannot interrupt.
 ENDLESS = "length(repeat('x', 4_000_000_000 + length(run_id)))"
@@ -141,7 +142,7 @@ def test_a_check_sees_the_rows_that_ours_see_while_a_writer_adds_others(path, ow
             "segments": batches.from_dicts("segments", [segment]),
         }
         began = dt.datetime(2026, 1, 2)  # noqa: DTZ001 - the log's times have no zone
-        spool.write_entry(path, spool.entry_name(began, "aa", ordinal), tables)
+        spool.write_entry(Files(), path, spool.entry_name(began, "aa", ordinal), tables)
 
     def write(done, _total, check, _source):
         if check == "duplicate_run_ids":
