@@ -91,7 +91,8 @@ def _short(con: DuckDBPyConnection, segment_id: str, stored: Mapping[str, int]) 
     return short
 
 
-def _sum(*parts: Mapping[str, int]) -> dict[str, int]:
+def _sum(*ledgers: Mapping[str, int] | None) -> dict[str, int]:
+    parts = [part for part in ledgers if part is not None]
     return {table: sum(part.get(table, 0) for part in parts) for table in set().union(*parts)}
 
 
@@ -233,7 +234,7 @@ def _place_segment(
         # All flushes up to this one are in the file by now, so all that its segment ever
         # spooled is written.
         segment["rows_written"] = _sum(segment["rows_written"], segment["rows_spooled"])
-        segment["rows_spooled"] = dict.fromkeys(segment["rows_spooled"], 0)
+        segment["rows_spooled"] = dict.fromkeys(segment["rows_spooled"] or (), 0)
     write_segment(con, {**segment, "run_id": run_id, "ordinal": ordinal}, into=into)
     return run_id
 
