@@ -42,6 +42,10 @@ class _Table(dict[int, str]):
         self[code] = self._shown(character) if hidden else character
         return self[code]
 
+    def of(self, text: str) -> str:
+        """Return ``text`` translated, most of all texts at once as they are."""
+        return text if text.isascii() and text.isprintable() else text.translate(self)
+
 
 def _json_escape(character: str) -> str:
     code = ord(character)
@@ -63,17 +67,17 @@ _ANYWHERE = re.compile(r"#(?=#\w*\[)")
 
 def printable(text: str) -> str:
     """Return ``text`` as a part of a line for people, with escapes for what is not seen."""
-    return without_commands(text.translate(_LINE))
+    return without_commands(_LINE.of(text))
 
 
 def printable_lines(text: str) -> str:
     """Return ``text`` as :func:`printable` does, with its own line breaks and tabs."""
-    return without_commands(text.translate(_BLOCK))
+    return without_commands(_BLOCK.of(text))
 
 
 def visible(text: str) -> str:
     """Return ``text`` with escapes for what is not seen, but for line breaks and tabs."""
-    return text.translate(_BLOCK)
+    return _BLOCK.of(text)
 
 
 def without_commands(text: str) -> str:
@@ -81,12 +85,19 @@ def without_commands(text: str) -> str:
 
     It is one that JSON has as well, so that a text of JSON remains one.
     """
+    if not _may_command(text):
+        return text
     return _ANYWHERE.sub(r"\\u0023", _AT_START.sub(r"\1\\u003a", text))
+
+
+def _may_command(text: str) -> bool:
+    return "::" in text or "##" in text
 
 
 def json_source(text: str) -> str:
     """Return JSON that means the same, with escapes for what is not seen and for ``##[``."""
-    return _ANYWHERE.sub(r"\\u0023", text.translate(_JSON))
+    shown = text if text.isascii() and "\x7f" not in text else text.translate(_JSON)
+    return _ANYWHERE.sub(r"\\u0023", shown) if _may_command(shown) else shown
 
 
 # --- CSV -----------------------------------------------------------------------------------------
@@ -111,16 +122,15 @@ def csv_cell(text: str, *, on_terminal: bool) -> str:
 
 def _has_command(text: str) -> bool:
     # A runner compares by the rules of a language, in which characters that are not seen are none.
-    seen = text if text.isascii() and text.isprintable() else text.translate(_SEEN)
-    return bool(_AT_START.search(seen) or _ANYWHERE.search(seen))
+    seen = _SEEN.of(text)
+    return _may_command(seen) and without_commands(seen) != seen
 
 
 def _is_formula(text: str) -> bool:
-    if text[:1].isalnum() or _QUANTITY.fullmatch(text):
+    if text[:1].isalnum() or not text or _QUANTITY.fullmatch(text):
         return False
-    return text.startswith(("\t", "\r")) or (
-        text.translate(_SEEN).lstrip(" \n'\"").startswith(_FORMULA)
-    )
+    begins = _SEEN.of(text).lstrip(" \n'\"")
+    return begins.startswith(_FORMULA) or text.startswith(("\t", "\r"))
 
 
 # --- Markdown ------------------------------------------------------------------------------------
@@ -138,6 +148,8 @@ _MARKUP = re.compile(
     """,
     re.VERBOSE,
 )
+# No text without one of these has any of the above or of what follows.
+_SPECIAL = re.compile(r"[\\`*|~$>_\]<&#@]|^[-+=\[\d]|://|GH-|www", re.IGNORECASE)
 # GitHub looks for mentions, issues and addresses in what Markdown has made already, where a
 # backslash is gone. A comment parts them.
 _REFERENCE = re.compile(r"@(?=\w)|\#(?=\d)|\bGH-(?=\d)|:(?=//)|\bwww(?=\.)", re.IGNORECASE)
@@ -145,7 +157,10 @@ _REFERENCE = re.compile(r"@(?=\w)|\#(?=\d)|\bGH-(?=\d)|:(?=//)|\bwww(?=\.)", re.
 
 def markdown(text: str) -> str:
     """Return ``text`` for a line or a cell of GitHub's Markdown, with no markup in it."""
-    escaped = _NUMBERED.sub(r"\1\\", _MARKUP.sub(r"\\\g<0>", printable(text).strip(" ")))
+    shown = printable(text).strip(" ")
+    if not _SPECIAL.search(shown):
+        return shown
+    escaped = _NUMBERED.sub(r"\1\\", _MARKUP.sub(r"\\\g<0>", shown))
     return _REFERENCE.sub(r"\g<0><!-- -->", escaped)
 
 

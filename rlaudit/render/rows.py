@@ -47,9 +47,12 @@ def write_rows(
 def write_csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write ``rows`` as CSV under a head line; NULL is an empty cell."""
     writer = csv.writer(stream)
-    cell = partial(csv_cell, on_terminal=stream.isatty())
-    writer.writerow(map(cell, columns))
-    writer.writerows([cell(as_text(value)) for value in row] for row in rows)
+    text = partial(csv_cell, on_terminal=stream.isatty())
+    writer.writerow(map(text, columns))
+    # Numbers, times and the JSON of nested values do nothing.
+    writer.writerows(
+        [text(value) if isinstance(value, str) else as_text(value) for value in row] for row in rows
+    )
 
 
 def as_parquet(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
@@ -94,4 +97,7 @@ def _write_markdown(stream: TextIO, columns: Sequence[str], rows: Iterable[Seque
 
 
 def _markdown_cell(value: object) -> str:
-    return markdown(human(value) if value is None else as_text(value))
+    if value is None:
+        return human(value)
+    text = as_text(value)
+    return text if isinstance(value, int | float) else markdown(text)

@@ -399,3 +399,33 @@ def test_an_error_that_quotes_a_name_is_one_harmless_line(capsys, made, monkeypa
         assert_lines(err)
         assert err.startswith("error: ")
         assert "internal error" not in err
+
+
+def test_a_run_is_trained_evaluated_and_resumed_under_a_hostile_id(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_id = "::error::../" + "\n".join(name for name in NAMES if "\0" not in name)
+    small = ["--hidden-units", "16", "--batch-size", "16", "--steps", "60"]
+    own = [f"--run-id={run_id}", f"--name={run_id}", "--checkpoint-every", "30"]
+    assert main(["train", "cartpole", *small, *own, "--audit-every", "60"]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert_lines(err)
+    assert printable(f"run {run_id} finished after 60 steps") in err.splitlines()
+    for fmt, read in {"table": assert_lines, "json": json_of, "csv": rows_of_csv}.items():
+        words = ["--episodes", "1", "--no-log", "--format", fmt, "--", run_id]
+        assert main(["eval", *words]) == 0
+        out, err = capsys.readouterr()
+        read(out)
+        assert_lines(err)
+    assert main(["train", f"--resume={run_id}"]) == 2
+    assert main(["train", "cartpole", *small, *own]) == 2
+    assert main(["eval", "--checkpoint", "7", "--", run_id]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert_lines(err)
+    assert len([line for line in err.splitlines() if line.startswith("error: ")]) == 3
+    folders = [path for path in tmp_path.rglob("*") if path.is_dir()]
+    assert all(path.name.isprintable() for path in folders)
+    assert {path.parent.name for path in tmp_path.rglob("step-*") if path.is_dir()} == {
+        next(iter((tmp_path / "runs.duckdb.checkpoints").iterdir())).name
+    }
