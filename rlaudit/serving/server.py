@@ -78,14 +78,20 @@ def serve_page(keeper: PageKeeper, opened: socket.socket, address: Address) -> N
     """Answer requests until Ctrl-C, which raises KeyboardInterrupt."""
     import uvicorn  # noqa: PLC0415 - an extra
 
+    from rlaudit.serving.connections import Connection  # noqa: PLC0415 - is made of it
+
     config = uvicorn.Config(
         page_app(keeper, address.may_name),
         lifespan="on",
         ws="none",
         log_config=None,
         access_log=False,
+        # Of what it would say of requests, all are the clients' own doing.
+        log_level="error",
         server_header=False,
-        limit_concurrency=64,
+        http=Connection,
+        # So many are accepted at once, before one of them can be closed.
+        backlog=Connection.most,
         timeout_graceful_shutdown=2,
     )
     uvicorn.Server(config).run(sockets=[opened])

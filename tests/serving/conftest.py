@@ -13,10 +13,10 @@ DEADLINE = 180.0
 
 
 class Served:
-    """A running ``rlaudit serve``."""
+    """A running ``rlaudit serve``, or another program that serves and first says where."""
 
-    def __init__(self, *args):
-        command = [sys.executable, "-m", "rlaudit", "serve", *map(str, args)]
+    def __init__(self, *args, program=("-m", "rlaudit", "serve")):
+        command = [sys.executable, *program, *map(str, args)]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -62,8 +62,8 @@ def served():
     """Servers that are ended at the end, whatever happened to them."""
     started = []
 
-    def start(*args):
-        started.append(Served(*args))
+    def start(*args, **options):
+        started.append(Served(*args, **options))
         return started[-1]
 
     yield start
