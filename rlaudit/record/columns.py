@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.ma import MaskedArray
 
+from rlaudit.record.texts import as_text, text_column
 from rlaudit.store import table_columns
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Columns:
         # Setting one item through a memoryview takes two thirds of the time that numpy takes,
         # and refuses a float for an integer column.
         self._slots: list[Any] = [
-            array if isinstance(array, list) else array.data for array in self._arrays
+            _TextSlots(array) if isinstance(array, list) else array.data for array in self._arrays
         ]
         self._masks: dict[int, NDArray[np.bool_]] = {}
 
@@ -152,20 +153,40 @@ class Columns:
             mask[self.count :] = False
 
 
+class _TextSlots:
+    """A column of texts, into which nothing else can be set."""
+
+    __slots__ = ("_texts",)
+
+    def __init__(self, texts: list[str | None]) -> None:
+        self._texts = texts
+
+    def __setitem__(self, position: int, text: object) -> None:
+        self._texts[position] = as_text(text)
+
+
 def check_columns(table: str, count: int, columns: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``columns`` as arrays and scalars that :meth:`Columns.extend` takes.
 
     Integers of any width and sign may go into any integer column (a hash may come as int64).
-    Raises :class:`ValueError` for a name that the table lacks, another length than ``count``, or
-    a type that the column cannot hold.
+    Raises :class:`ValueError` for a name that the table lacks, another length than ``count``, a
+    ``count`` that is none, or a type that the column cannot hold.
     """
+    if not isinstance(count, int | np.integer) or count < 0:
+        raise ValueError(f"{count!r} is no number of rows")
     kinds = {name: table_columns()[table][name] for name in column_names(table)}
     checked: dict[str, Any] = {}
     for name, value in columns.items():
         if name not in kinds:
             raise ValueError(f"raw.{table} has no column {name!r}; it has {', '.join(kinds)}")
-        if value is None or kinds[name] in _TEXT:
-            checked[name] = value
+        if value is None:
+            checked[name] = None
+            continue
+        if kinds[name] in _TEXT:
+            try:
+                checked[name] = text_column(value, count, json_wanted=kinds[name] == "JSON")
+            except ValueError as error:
+                raise ValueError(f"{table}.{name} {error}") from None
             continue
         array = value if isinstance(value, np.ndarray) else np.asarray(value)
         if array.shape not in {(), (count,)}:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import operator
 import time
 from typing import TYPE_CHECKING, Any
 
 from rlaudit.errors import UsageError
+from rlaudit.record.texts import as_json, as_text, check_json
 from rlaudit.records import EpisodeRow, EventRow, TransitionRow, UpdateRow
-from rlaudit.stated_config import load_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,31 +32,35 @@ def stamped(row: Row) -> tuple[str, Sequence[Any]]:
     if isinstance(row, EpisodeRow):
         return "episodes", (*row, now_us())
     if isinstance(row, EventRow):
-        return "events", (now_us(), row.env_step, row.kind, _as_json(row.detail))
+        return "events", (now_us(), row.env_step, row.kind, as_json(row.detail))
     raise UsageError(f"{type(row).__name__} is no row of a log")
 
 
-def _as_json(detail: str | None) -> str | None:
-    """Return ``detail``, which is JSON by its contract; a text that is not becomes a JSON string.
-
-    One malformed value would keep DuckDB from storing all rows of its flush.
-    """
-    if detail is None:
-        return None
-    try:
-        load_json(detail)
-    except ValueError:
-        return json.dumps(detail)
-    return detail
-
-
-def refuse_bad_json(run: RunInfo) -> None:
-    """Raise :class:`UsageError` if a field that the log holds as JSON is something else."""
-    for name in ("config", "versions"):
+def refuse_bad_run(run: RunInfo) -> None:
+    """Raise :class:`UsageError` if a field is something else than the log has in its place."""
+    for name, value in run._asdict().items():
         try:
-            load_json(getattr(run, name))
+            if name == "seed":
+                _refuse_no_integer(value)
+                continue
+            text = as_text(value)
+            if name in {"config", "versions"}:
+                check_json(text)
+        except (TypeError, UnicodeEncodeError) as error:
+            raise UsageError(f"RunInfo.{name} cannot be stored: {error}") from error
         except ValueError as error:
             raise UsageError(f"RunInfo.{name} {error}") from error
+
+
+def _refuse_no_integer(seed: object) -> None:
+    if seed is None:
+        return
+    try:
+        fits = -(2**63) <= operator.index(seed) < 2**63  # type: ignore[arg-type]  # as it may not
+    except TypeError:
+        fits = False
+    if not fits:
+        raise ValueError(f"is {seed!r}, which is no integer of 64 bits")
 
 
 def now_us() -> int:

@@ -7,6 +7,7 @@ open through DuckDB: POSIX then drops the process's lock on it.
 
 from __future__ import annotations
 
+from rlaudit.store import load  # noqa: F401 - before any other imports DuckDB
 from rlaudit.store.cage import engine, memory_limit_of, shut_off
 from rlaudit.store.catalogue import tables_and_views
 from rlaudit.store.connect import (

@@ -4,56 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 
 import pytest
+from trainers import finish, start
 
 from rlaudit.errors import DatabaseLockedError
 from rlaudit.record import Recorder
 from rlaudit.store import list_runs, open_for_reading, open_for_writing, spool
 from rlaudit.store.files import Files
-
-PRELUDE = """
-import os, signal, sys
-import numpy as np
-from rlaudit.record import Recorder
-from rlaudit.records import RunInfo, SampleRows, UpdateRow
-
-path, run_id = sys.argv[1:3]
-INDEX = np.arange(32)
-
-def give(recorder, steps):
-    for step in steps:
-        recorder.append(UpdateRow(step, step, step, step, 100, 32, 0.5))
-        recorder.extend(SampleRows(step, INDEX, INDEX + step))
-        recorder.progress(step, 0, 0)
-
-def run(**options):
-    return Recorder(path, RunInfo(run_id, run_id, "env", "{}"), **options)
-
-def say(word):
-    print(word, flush=True)
-"""
-
-
-def start(script, db, run_id, **options):
-    command = [sys.executable, "-c", PRELUDE + textwrap.dedent(script), str(db), run_id]
-    return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        **options,
-    )  # fmt: skip
-
-
-def finish(process):
-    """Return what ``process`` still says; communicate() would lose what is buffered here."""
-    with process:
-        process.stdin.close()
-        out, err = process.stdout.read(), process.stderr.read()
-        process.wait(30)
-    assert (process.returncode, err) == (0, "")
-    return out
 
 
 def tell(processes, word):
@@ -64,7 +22,7 @@ def tell(processes, word):
 
 def test_two_writers_and_a_reader_share_one_file(db):
     script = """
-        with run(flush_seconds=0.02) as recorder:
+        with run(flush_seconds=0.02, on_warning=quiet) as recorder:
             while word := sys.stdin.readline().strip():
                 block = int(word)
                 give(recorder, range(block * 50 + 1, block * 50 + 51))
@@ -259,7 +217,7 @@ def test_a_disk_that_is_full_for_a_while_costs_no_row(db):
     script = """
         import resource
         from rlaudit.errors import DatabaseWriteError
-        recorder = run(flush_seconds=3600)
+        recorder = run(flush_seconds=3600, on_warning=quiet)
         give(recorder, range(1, 11))
         recorder.flush()
         limit = os.path.getsize(path)
@@ -288,28 +246,10 @@ def test_a_disk_that_is_full_for_a_while_costs_no_row(db):
         ).fetchall()[0] == (2010, 2010, 2010 * 32)
 
 
-@pytest.mark.parametrize(
-    ("ending", "state", "code"),
-    [
-        ("pass", "interrupted", 0),
-        ("1 / 0", "failed", 1),
-        ("raise KeyboardInterrupt", "interrupted", 130),
-    ],
-)
-def test_a_program_that_forgets_to_close_loses_nothing(db, ending, state, code):
-    script = f"recorder = run(flush_seconds=3600)\ngive(recorder, range(1, 11))\n{ending}\n"
-    process = start(script, db, "forgotten")
-    process.communicate(timeout=30)
-    assert process.returncode in {code, -signal.SIGINT if code == 130 else code}
-    with open_for_reading(db) as log:
-        assert log.con.sql("SELECT count(*) FROM samples").fetchall()[0] == (320,)
-        assert list_runs(log)[0].state == state
-
-
 def test_many_processes_that_create_one_log_at_once_all_get_in(db):
     script = """
         sys.stdin.readline()
-        with run() as recorder:
+        with run(on_warning=quiet) as recorder:
             give(recorder, range(1, 3))
     """
     processes = [start(script, db, name) for name in "abcd"]

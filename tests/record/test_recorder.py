@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import queue
+from asyncio import CancelledError
 
 import numpy as np
 import pytest
 from steps import NEVER, counts, give
 
 from rlaudit.errors import DatabaseWriteError, RunExistsError, UsageError
-from rlaudit.record import Recorder, Resume
-from rlaudit.record import recorder as recorder_module
+from rlaudit.record import Recorder, Resume, gathering
 from rlaudit.record import writer as writer_module
 from rlaudit.records import EpisodeRow, EventRow, RunInfo, SampleRows, TransitionRow
 from rlaudit.store import list_runs, open_for_reading
@@ -61,7 +61,16 @@ def test_a_run_id_that_exists_is_refused_and_named(db, run, rows, query):
 
 @pytest.mark.parametrize(
     ("error", "state"),
-    [(KeyboardInterrupt, "interrupted"), (ZeroDivisionError, "failed"), (SystemExit, "failed")],
+    [
+        (ZeroDivisionError, "failed"),
+        (KeyboardInterrupt, "interrupted"),
+        (CancelledError, "interrupted"),
+        (GeneratorExit, "interrupted"),
+        (SystemExit, "finished"),
+        (SystemExit(0), "finished"),
+        (SystemExit(3), "failed"),
+        (SystemExit("no such game"), "failed"),
+    ],
 )
 def test_an_exception_marks_the_segment_and_loses_no_row(db, rows, query, error, state):
     def train(recorder):
@@ -69,7 +78,8 @@ def test_an_exception_marks_the_segment_and_loses_no_row(db, rows, query, error,
         raise error
 
     run = RunInfo("a", "name", "env", "{}")
-    with pytest.raises(error), Recorder(db, run, flush_seconds=NEVER) as recorder:
+    kind = error if isinstance(error, type) else type(error)
+    with pytest.raises(kind), Recorder(db, run, flush_seconds=NEVER) as recorder:
         train(recorder)
     assert query(db, "SELECT state FROM raw.segments") == [(state,)]
     assert counts(query, db) == (2, 2, 8)
@@ -144,8 +154,8 @@ def test_arrays_may_be_reused_by_the_trainer(db, run, query):
 
 
 def test_more_rows_than_the_columns_hold_are_kept_in_order(db, run, monkeypatch, query):
-    monkeypatch.setitem(recorder_module._CAPACITIES, "samples", 10)
-    monkeypatch.setitem(recorder_module._CAPACITIES, "events", 1)
+    monkeypatch.setitem(gathering._CAPACITIES, "samples", 10)
+    monkeypatch.setitem(gathering._CAPACITIES, "events", 1)
     with Recorder(db, run, flush_seconds=NEVER) as recorder:
         for update_id in range(50):
             recorder.extend(SampleRows(update_id, np.arange(7), np.arange(7) + 7 * update_id))
@@ -156,8 +166,8 @@ def test_more_rows_than_the_columns_hold_are_kept_in_order(db, run, monkeypatch,
 
 
 def test_many_rows_bring_the_flush_forward_to_the_next_step(db, run, rows, monkeypatch):
-    monkeypatch.setattr(recorder_module, "_EARLY_FLUSH_BYTES", 0)
-    monkeypatch.setitem(recorder_module._CAPACITIES, "samples", 4)
+    monkeypatch.setattr(gathering, "_EARLY_FLUSH_BYTES", 0)
+    monkeypatch.setitem(gathering._CAPACITIES, "samples", 4)
     flushes = watch_flushes(monkeypatch)
     with Recorder(db, run, flush_seconds=NEVER) as recorder:
         give(recorder, rows, [1])

@@ -11,7 +11,7 @@ import pytest
 from steps import NEVER, counts, give
 
 from rlaudit.errors import DatabaseWriteError
-from rlaudit.record import Recorder
+from rlaudit.record import Recorder, gathering
 from rlaudit.record import recorder as recorder_module
 from rlaudit.record import writer as writer_module
 from rlaudit.records import RunInfo
@@ -283,8 +283,8 @@ def test_a_writer_that_hangs_is_told_to_the_trainer(db, run, rows, monkeypatch):
 
     monkeypatch.setattr(writer_module.RunWriter, "deliver", hang)
     monkeypatch.setattr(recorder_module, "_MAX_WAITING_BYTES", 100)
-    monkeypatch.setattr(recorder_module, "_EARLY_FLUSH_BYTES", 0)
-    monkeypatch.setitem(recorder_module._CAPACITIES, "samples", 4)
+    monkeypatch.setattr(gathering, "_EARLY_FLUSH_BYTES", 0)
+    monkeypatch.setitem(gathering._CAPACITIES, "samples", 4)
     recorder = Recorder(db, run, flush_seconds=NEVER)
     give(recorder, rows, [1, 2, 3])
     with pytest.raises(DatabaseWriteError, match="writing hangs"):
