@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
+LEDGER = ("rows_offered", "rows_written", "rows_spooled", "rows_dropped")
+"""The columns of a segment that say what became of its rows."""
+
+
 @functools.cache
 def arrow_schema(table: str) -> pa.Schema:
     """Return the Arrow types of all columns of ``raw.<table>``."""
@@ -60,6 +64,22 @@ def to_dicts(table: pa.Table) -> list[dict[str, Any]]:
     for row in rows:
         row.update({name: dict(row[name]) for name in maps if row[name] is not None})
     return rows
+
+
+def refuse_no_json(con: DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+    """Raise :class:`ValueError` if a text that ``raw.<table>`` has as JSON is none."""
+    kinds = table_columns()[table]
+    texts = [name for name in rows.column_names if kinds[name] == "JSON"]
+    if not texts:
+        return
+    wrong = " OR ".join(f'NOT json_valid("{name}")' for name in texts)
+    con.register("arriving_rows", rows)
+    try:
+        found = con.sql(f"SELECT 1 FROM arriving_rows WHERE {wrong} LIMIT 1").fetchall()  # noqa: S608 - column names of our schema
+    finally:
+        con.unregister("arriving_rows")
+    if found:
+        raise ValueError(f"a text in {table} is no JSON")
 
 
 def concat(parts: Sequence[pa.Table]) -> pa.Table:

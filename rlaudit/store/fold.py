@@ -57,7 +57,7 @@ def fold_in(
     names = folded_names(con)
     rows: dict[str, list[pa.Table]] = {}
     stored: dict[str, dict[str, int]] = {}
-    for segment, flushes in _by_segment(_read(files, entries, names, folded)):
+    for segment, flushes in _by_segment(_read(con, files, entries, names, folded)):
         stored[segment["segment_id"]] = _sum(segment["rows_written"], segment["rows_spooled"])
         ids = _place_segment(con, segment, into, folded, rows)
         for tables in flushes:
@@ -91,8 +91,7 @@ def _short(con: DuckDBPyConnection, segment_id: str, stored: Mapping[str, int]) 
     return short
 
 
-def _sum(*ledgers: Mapping[str, int] | None) -> dict[str, int]:
-    parts = [part for part in ledgers if part is not None]
+def _sum(*parts: Mapping[str, int]) -> dict[str, int]:
     return {table: sum(part.get(table, 0) for part in parts) for table in set().union(*parts)}
 
 
@@ -171,7 +170,7 @@ def add_rename_to_ledger(offered: dict[str, int], written: dict[str, int]) -> No
 
 
 def _read(
-    files: Files, entries: Sequence[Path], names: set[str], folded: Folded
+    con: DuckDBPyConnection, files: Files, entries: Sequence[Path], names: set[str], folded: Folded
 ) -> Iterator[dict[str, pa.Table]]:
     """Give the tables of each entry whose name is not among ``names``, and note what became of it.
 
@@ -183,10 +182,14 @@ def _read(
             continue
         try:
             tables = spool.read_entry(files, entry)
+            for table, rows in tables.items():
+                batches.refuse_no_json(con, table, rows)
         except FileNotFoundError:
             folded.vanished.append(entry)
         except (OSError, spool.DamagedSpoolError) as error:
             folded.unreadable[entry] = str(error)
+        except ValueError as error:
+            folded.unreadable[entry] = f"{entry}: {error}"
         else:
             folded.done.append(entry)
             yield tables
@@ -198,7 +201,9 @@ def _by_segment(
     """Give the newest row of each segment, and its flushes; those of one follow on each other."""
     for _, group in itertools.groupby(flushes, lambda tables: _segment_id(tables["segments"])):
         tables = list(group)
-        yield batches.to_dicts(tables[-1]["segments"])[0], tables
+        segment = batches.to_dicts(tables[-1]["segments"])[0]
+        ledger = {name: segment[name] or {} for name in batches.LEDGER}
+        yield {**segment, **ledger}, tables
 
 
 def _segment_id(segments: pa.Table) -> str:
@@ -234,7 +239,7 @@ def _place_segment(
         # All flushes up to this one are in the file by now, so all that its segment ever
         # spooled is written.
         segment["rows_written"] = _sum(segment["rows_written"], segment["rows_spooled"])
-        segment["rows_spooled"] = dict.fromkeys(segment["rows_spooled"] or (), 0)
+        segment["rows_spooled"] = dict.fromkeys(segment["rows_spooled"], 0)
     write_segment(con, {**segment, "run_id": run_id, "ordinal": ordinal}, into=into)
     return run_id
 

@@ -18,6 +18,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from rlaudit.errors import DatabaseError
+from rlaudit.store import batches
 from rlaudit.store.drafts import is_left_over
 from rlaudit.store.schema import TABLES, table_columns
 
@@ -135,9 +136,30 @@ def read_entry(files: Files, entry: Path) -> dict[str, pa.Table]:
     ]
     if unknown:
         raise DamagedSpoolError(f"{entry} has {unknown[0]}, which no log has")
-    if "segments" not in tables or tables["segments"].num_rows != 1:
+    try:
+        # What does not fit would stop whoever folds it in, once the insertion has begun.
+        tables = {table: _fitting(table, rows) for table, rows in tables.items()}
+    except pa.ArrowException as error:
+        raise DamagedSpoolError(f"{entry} has values that no log has") from error
+    segments = tables.get("segments")
+    if segments is None or segments.num_rows != 1 or not _names_segment(segments):
         raise DamagedSpoolError(f"{entry} lacks the row of its segment")
     return tables
+
+
+def _fitting(table: str, rows: pa.Table) -> pa.Table:
+    """Return ``rows`` in the types of the table that they are for."""
+    import pyarrow as pa  # noqa: PLC0415 - see read_entry
+
+    schema = batches.arrow_schema(table)
+    return rows.cast(pa.schema([schema.field(name) for name in rows.column_names]))
+
+
+def _names_segment(segments: pa.Table) -> bool:
+    names = {"run_id", "segment_id", *batches.LEDGER}
+    return names <= {*segments.column_names} and all(
+        segments[name].null_count == 0 for name in ("run_id", "segment_id")
+    )
 
 
 def remove_entries(files: Files, path: Path, entries: Iterable[Path]) -> None:

@@ -100,7 +100,7 @@ def refused_by_name(path: Path, what: str = "") -> Iterator[None]:
     part = f"{what}: " if what else ""
     try:
         yield
-    except MemoryError:
+    except MemoryError:  # it may be sound, and too large for the machine
         raise
     except RlauditError as error:
         raise _refusal(path, str(error), error.hint) from error

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rlaudit.config import TrainConfig
-    from rlaudit.train.checkpoint import Origin
+    from rlaudit.train.loading import Checkpoint
     from rlaudit.train.progress import Progress, Summary
     from rlaudit.train.watch import Watcher
 
@@ -61,7 +61,7 @@ def resume_training(
     origin.refuse_other_run(run_id, checkpoint.path)
     config = origin.settings()
     check_config(config)
-    _refuse_unfit(run_id, db, origin)
+    _refuse_unfit(run_id, db, checkpoint)
     every = origin.every if checkpoint_every is None else checkpoint_every
     return conduct(
         config,
@@ -76,7 +76,7 @@ def resume_training(
     )
 
 
-def _refuse_unfit(run_id: str, db: Path, origin: Origin) -> None:
+def _refuse_unfit(run_id: str, db: Path, checkpoint: Checkpoint) -> None:
     """Refuse a run that cannot be gone on with, and a checkpoint that is not of this log."""
     with open_for_reading(db) as log:
         runs = log.con.execute(
@@ -90,11 +90,14 @@ def _refuse_unfit(run_id: str, db: Path, origin: Origin) -> None:
             "SELECT segment_id, state FROM raw.segments WHERE run_id = ? ORDER BY ordinal", [run_id]
         ).fetchall()
     config, seed = runs[0]
+    path, origin = checkpoint.path, checkpoint.origin
     mine = json.loads(origin.config)
     stated = not read_config(config).problem
     if not stated or config_hash(config) != config_hash(origin.config) or seed != mine["seed"]:
-        raise CheckpointError(f"the checkpoint has other settings than run {run_id!r} in {db}")
+        raise CheckpointError(
+            f"the checkpoint {path} has other settings than run {run_id!r} in {db}"
+        )
     if origin.segment_id not in {segment_id for segment_id, _ in segments}:
-        raise CheckpointError(f"the checkpoint is of another log than {db}")
+        raise CheckpointError(f"the checkpoint {path} is of another log than {db}")
     if segments[-1][1] == "finished":
         raise UsageError(f"run {run_id!r} is finished; there is nothing to resume")

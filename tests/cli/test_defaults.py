@@ -5,6 +5,7 @@ import tomllib
 
 import pytest
 
+from rlaudit import files
 from rlaudit.cli import main
 
 
@@ -154,10 +155,10 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch, capsys):
     assert main(["runs", "nowhere"]) == 2
     assert "nowhere does not exist" in capsys.readouterr().err
 
-    def denied(_path):
+    def denied(_name, _flags):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(type(path), "read_bytes", denied)
+    monkeypatch.setattr(files, "_open_at_once", denied)
     assert main(["runs", "nowhere"]) == 2
     assert f"cannot read {path}: Permission denied" in capsys.readouterr().err
 

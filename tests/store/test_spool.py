@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import pyarrow as pa
 import pytest
 
 from rlaudit.store import batches, fold, open_for_reading, open_for_writing, spool
@@ -188,18 +189,39 @@ def test_no_bit_of_a_file_can_change_unseen(log):
         content[position // 8] ^= 1 << position % 8
 
 
+SEGMENT = batches.from_dicts("segments", [segment("a", "aa")])
+
+
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
         ({"samples": batches.from_dicts("samples", [{"run_id": "a"}])}, "lacks the row"),
+        ({"segments": SEGMENT.drop_columns(["rows_written"])}, "lacks the row"),
+        ({"segments": batches.from_dicts("segments", [segment(None, "aa")])}, "lacks the row"),
+        ({"segments": pa.concat_tables([SEGMENT, SEGMENT])}, "lacks the row"),
         ({"games": batches.from_dicts("samples", [])}, "has games"),
         ({"updates": batches.from_dicts("samples", [])}, "has updates.batch_index"),
+        ({"updates": pa.table({"update_id": ["one"]})}, "has values that no log has"),
+        ({"updates": pa.table({"update_id": pa.array([2**64 - 1], pa.uint64())})}, "has values"),
     ],
 )
 def test_a_file_of_another_shape_is_refused(log, tables, message):
     entry = spool.write_entry(FILES, log, spool.entry_name(START, "aa", 0), tables)
     with pytest.raises(spool.DamagedSpoolError, match=message):
         spool.read_entry(FILES, entry)
+
+
+def test_a_text_that_is_no_json_stops_no_writer(log):
+    tables = {
+        "segments": SEGMENT,
+        "events": batches.from_dicts("events", [{"run_id": "a", "detail": "{"}]),
+    }
+    entry = spool.write_entry(FILES, log, spool.entry_name(START, "aa", 0), tables)
+    assert "a text in events is no JSON" in fold_in(log).unreadable[entry]
+    put(log, "b", "bb", updates=[1], begins=True, spooled=1)
+    assert fold_in(log).rows == 2
+    with open_for_reading(log) as shown:
+        assert "1 of 1 flushes" in shown.incomplete
 
 
 def test_half_written_and_foreign_files_are_no_part_of_the_spool(log):
