@@ -73,14 +73,14 @@ def test_children_of_multiprocessing_run_no_exit_handlers_and_lose_nothing(db):
 def test_a_program_that_ends_is_told_what_its_log_lacks(db):
     script = """
         from rlaudit.errors import DatabaseWriteError
-        from rlaudit.record import writer
+        from rlaudit.record import to_database
 
         def refuse(*arguments, **options):
             raise DatabaseWriteError("no space left", hint="make room")
 
         recorder = run(flush_seconds=3600, on_warning=say)
         give(recorder, range(1, 11))
-        writer.RunWriter._write = refuse
+        to_database.DatabaseWriter.write = refuse
     """
     *_, last = finish(start(script, db, "full")).splitlines()
     assert last == (

@@ -9,7 +9,7 @@ from steps import NEVER, counts, give
 
 from rlaudit.errors import DatabaseWriteError
 from rlaudit.record import Recorder
-from rlaudit.record import writer as writer_module
+from rlaudit.record import to_database
 from rlaudit.store import open_for_writing
 
 
@@ -40,7 +40,7 @@ def test_a_trainer_that_never_checks_is_told_at_once_and_once(db, run, rows, mon
         raise DatabaseWriteError("No space left\non device", hint="make room")
 
     recorder = Recorder(db, run, flush_seconds=NEVER, max_pending_bytes=0)
-    monkeypatch.setattr(writer_module.RunWriter, "_write", refuse)
+    monkeypatch.setattr(to_database.DatabaseWriter, "write", refuse)
     for step in range(1, 5):
         give(recorder, rows, [step])
         recorder._send_cut().done.wait()

@@ -214,14 +214,14 @@ def test_handlers_of_the_trainer_stay_and_ours_goes(db):
 def test_a_signal_is_told_what_the_log_lacks(db):
     script = """
         from rlaudit.errors import DatabaseWriteError
-        from rlaudit.record import writer
+        from rlaudit.record import to_database
 
         def refuse(*arguments, **options):
             raise DatabaseWriteError("no space left", hint="make room")
 
         recorder = run(flush_seconds=3600)
         give(recorder, range(1, 11))
-        writer.RunWriter._write = refuse
+        to_database.DatabaseWriter.write = refuse
         os.kill(os.getpid(), signal.SIGTERM)
         idle()
     """
