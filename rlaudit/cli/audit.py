@@ -133,7 +133,8 @@ def audit(
         str | None,
         typer.Option(
             metavar="SIZE",
-            help="Most memory for the queries (2GiB); what is more goes to a temporary folder.",
+            help="Most memory for the queries (2GiB), 70% of what is free without it; what is more "
+            "goes to a temporary folder.",
         ),
     ] = None,
 ) -> None:

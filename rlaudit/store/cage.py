@@ -21,7 +21,7 @@ from rlaudit.errors import DatabaseError, UsageError
 from rlaudit.store.failures import first_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -85,13 +85,13 @@ def memory_limit_of(con: DuckDBPyConnection) -> int:
     return int(con.execute(query).fetchall()[0][0])
 
 
-def shut_off(con: DuckDBPyConnection, files: Iterable[str] = ()) -> None:
+def shut_off(con: DuckDBPyConnection, files: Sequence[str] = ()) -> None:
     """Leave ``con`` no way to files, the network, Python's variables or its own settings.
 
     What is attached to it stays, and ``files`` can be read. Whatever is set has to be set before.
     """
-    listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-    con.execute(f"SET allowed_paths = [{listed}]")
+    if files:
+        con.execute("SET allowed_paths = ?", [list(files)])
     con.execute("SET python_enable_replacements = false")
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-# New files are readable by every DuckDB from 1.5 on.
-_WRITER_CONFIG = {"storage_compatibility_version": "v1.5.0"}
+# New files are readable by every DuckDB from 1.5 on. One thread suffices for appending and leaves
+# the cores to the trainer.
+_WRITER_CONFIG = {"storage_compatibility_version": "v1.5.0", "threads": "1"}
 
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.25
@@ -151,8 +152,7 @@ def _writer(path: Path, patience: Patience) -> Iterator[DuckDBPyConnection]:
     """Attach the file at ``path``, which is made if it is not there, as ``log`` for writing."""
     # Hardly any flush needs the folder, and to make one for each would cost more than the rest.
     spill = draft_of(path)
-    # One thread suffices for appending and leaves the cores to the trainer.
-    with engine(threads=1, spill=spill, config=_WRITER_CONFIG) as con:
+    with engine(spill=spill, config=_WRITER_CONFIG) as con:
         _attach(con, path, patience, "READ_WRITE")
         yield con
 

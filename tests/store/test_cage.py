@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import duckdb
+import psutil
 import pytest
 from hostile_logs import TABLES, changing, honest, leaking, replace_by_view
 
-from rlaudit.errors import DatabaseError
+from rlaudit.errors import DatabaseError, UsageError
 from rlaudit.store import (
     attach_for_reading,
     list_runs,
@@ -181,11 +184,61 @@ def test_nothing_leads_out_of_a_connection(db, canary, opener, statement):
     assert canary.read_text() == "canary 5d1f"
 
 
+# Bounds
+
+
+def bound_of(con):
+    sql = "SELECT parse_formatted_bytes(current_setting('memory_limit'))"
+    return con.execute(sql).fetchall()[0][0]
+
+
+@pytest.mark.parametrize("opener", [attach_for_reading, open_for_writing])
+@pytest.mark.parametrize(("free", "share"), [(1_000_000_000, 700_000_000), (0, 1 << 28)])
+def test_a_connection_takes_a_share_of_what_is_free(db, monkeypatch, opener, free, share):
+    honest(db)
+    with contextlib.closing(duckdb.connect()) as con:
+        own = bound_of(con)
+    for available, bound in ((free, share), (10**18, own)):
+        memory = psutil.virtual_memory()._replace(available=available)
+        monkeypatch.setattr(psutil, "virtual_memory", lambda memory=memory: memory)
+        with opener(db) as con:
+            assert bound_of(con) == pytest.approx(bound, rel=0.01)
+
+
+def test_a_reader_spills_into_a_folder_of_its_own(db):
+    honest(db)
+    with open_for_reading(db, memory_limit="64MB", threads=1) as log:
+        assert bound_of(log.con) == pytest.approx(64_000_000, rel=0.01)
+        folder = Path(log.con.sql("SELECT current_setting('temp_directory')").fetchall()[0][0])
+        assert os.name != "posix" or folder.stat().st_mode & 0o077 == 0
+        log.con.execute(
+            "CREATE TEMP TABLE large AS SELECT hash(i) AS a, hash(i + 1) AS b, hash(i + 2) AS c "
+            "FROM range(4_000_000) t(i)"
+        )
+        assert list(folder.iterdir())
+        assert db.parent not in folder.parents
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("limits", [{"memory_limit": "much"}, {"threads": 0}])
+def test_a_bound_that_makes_no_sense_is_refused(db, limits):
+    honest(db)
+    with pytest.raises(UsageError, match="cannot be"), open_for_reading(db, **limits):
+        pass
+
+
+def test_a_writer_that_spills_leaves_nothing_behind(db):
+    honest(db)
+    with open_for_writing(db) as con:
+        con.execute("CREATE TEMP TABLE large AS SELECT hash(i) AS a FROM range(1_000_000) t(i)")
+    assert [found.name for found in db.parent.iterdir()] == [db.name]
+
+
 # What would be waited for for ever is tried in a process that can be ended.
 
 OPEN = """
 import sys
-from rlaudit.errors import DatabaseError
+from rlaudit.errors import DatabaseError, UsageError
 from rlaudit.store import attach_for_reading, list_runs, open_for_reading, open_for_writing
 for path in sys.argv[1:]:
     for opener in (attach_for_reading, open_for_reading, open_for_writing):
