@@ -33,10 +33,7 @@ def origin_of(loop, run_id="r"):
         segment_id="s",
         config=loop.config.to_json(),
         every=100,
-        env_step=loop.env_step,
-        episode_id=loop.last_episode_id,
-        transition_id=loop.replay.last_transition_id,
-        update_id=loop.learner.updates_done - 1,
+        **loop.reached(),
     )
 
 
