@@ -19,7 +19,7 @@ from rlaudit.cli.output import (
     narrate,
     say_problems,
 )
-from rlaudit.cli.parsing import is_given, refuse_beside, refuse_given
+from rlaudit.cli.parsing import is_given, refuse_beside, refuse_given, refuse_idle_timeout
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, EXIT_FINDINGS, UsageError
 
 if TYPE_CHECKING:
@@ -159,6 +159,7 @@ def audit(
         return
     if no_baseline:
         refuse_given(context, "--no-baseline", ["baseline"])
+    refuse_idle_timeout(context, checks, "--checks")
     if since_last and record is None:
         raise UsageError("--since-last needs the last audit", hint="name its file with --record")
     report = run_audit(

@@ -19,6 +19,7 @@ from rlaudit.cli.audit import (
 )
 from rlaudit.cli.group import group
 from rlaudit.cli.output import Checks, Runs, Timeout, Wait, note, refuse_unwritable
+from rlaudit.cli.parsing import refuse_idle_timeout
 from rlaudit.errors import EXIT_FAILED
 
 
@@ -53,6 +54,7 @@ def write(
     name: more rows than were accepted are shown again. Nothing is written if something could not
     be judged.
     """
+    refuse_idle_timeout(context, checks, "--checks")
     report = run_audit(
         source,
         run=run,

@@ -26,7 +26,7 @@ from rlaudit.cli.output import (
     note,
     refuse_unwritable,
 )
-from rlaudit.cli.parsing import refuse_given
+from rlaudit.cli.parsing import refuse_given, refuse_idle_timeout
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED
 
 
@@ -67,6 +67,7 @@ def html(
     """
     if not audit:
         refuse_given(context, "--no-audit", JUDGING)
+    refuse_idle_timeout(context, checks, "--checks")
     from rlaudit.render.auditing import audit_display
     from rlaudit.render.page import page_html, read_page
 

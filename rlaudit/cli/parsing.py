@@ -95,6 +95,18 @@ def refuse_given(context: typer.Context, mode: str, names: Iterable[str], *, why
     refuse_beside(context, mode, besides=[name for name in others if name], why=why)
 
 
+def refuse_idle_timeout(context: typer.Context, own: object, option: str) -> None:
+    """Refuse ``--timeout`` where no SQL of the user's ``own`` runs, which ``option`` would name.
+
+    Raises:
+        UsageError: if it is on the command line.
+    """
+    if not own and is_given(context, "timeout"):
+        raise UsageError(
+            f"--timeout has no meaning without {option}", hint="it is for queries of your own"
+        )
+
+
 def spelling(param: Any) -> str:
     """Return how a parameter is called on the command line: ``--output/-o``, ``--log/--no-log``."""
     if param.param_type_name == "argument":

@@ -27,7 +27,7 @@ from rlaudit.cli.output import (
     say_problems,
 )
 from rlaudit.cli.page import html
-from rlaudit.cli.parsing import Group
+from rlaudit.cli.parsing import Group, refuse_idle_timeout
 from rlaudit.errors import EXIT_CLEAN, EXIT_FAILED, UsageError
 
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ def run(
     from rlaudit.auditing import find_report
     from rlaudit.auditing.values import pairs
     from rlaudit.render.reports import write_answer
+    from rlaudit.sqlfiles import is_ours
 
     fmt = row_format(context, format_, output)
     given = pairs(param or ())
@@ -127,6 +128,7 @@ def run(
             hint=f"rlaudit report run {source} {shlex.quote(name)}",
         )
     report = find_report(name, reports)
+    refuse_idle_timeout(context, not is_ours(report.path), "a report of your own")
     if limit is None:
         limit = 0 if output else 1000
     with (

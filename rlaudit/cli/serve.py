@@ -17,7 +17,7 @@ from rlaudit.cli.audit import (
     floor_of,
 )
 from rlaudit.cli.output import Checks, Timeout, narrate, say
-from rlaudit.cli.parsing import refuse_given
+from rlaudit.cli.parsing import refuse_given, refuse_idle_timeout
 from rlaudit.errors import DatabaseLockedError
 
 
@@ -56,6 +56,7 @@ def serve(
     """
     if not audit:
         refuse_given(context, "--no-audit", JUDGING)
+    refuse_idle_timeout(context, checks, "--checks")
     from rlaudit.live import take_look
     from rlaudit.render.extras import require as require_extra
 

@@ -103,6 +103,26 @@ def test_a_value_that_is_too_large_is_refused(capsys, log):
     assert "error: a row or value of 286 MiB is too large" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (["audit", "LOG"], "--checks"),
+        (["baseline", "write", "LOG"], "--checks"),
+        (["report", "html", "LOG"], "--checks"),
+        (["serve", "LOG"], "--checks"),
+        (["report", "run", "runs", "LOG"], "a report of your own"),
+    ],
+)
+def test_a_time_limit_for_none_of_the_users_sql_is_refused(
+    capsys, monkeypatch, log, tmp_path, words, option
+):
+    monkeypatch.chdir(tmp_path)
+    words = [str(log) if word == "LOG" else word for word in words]
+    assert main([*words, "--timeout", "5"]) == 2
+    said = f"error: --timeout has no meaning without {option} (it is for queries of your own)\n"
+    assert capsys.readouterr() == ("", said)
+
+
 # A shell starts what runs in its background with Ctrl-C ignored.
 PROGRAM = """
 import signal, sys
