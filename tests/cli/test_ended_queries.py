@@ -113,10 +113,8 @@ def test_a_value_that_is_too_large_is_refused(capsys, log):
         (["report", "run", "runs", "LOG"], "a report of your own"),
     ],
 )
-def test_a_time_limit_for_none_of_the_users_sql_is_refused(
-    capsys, monkeypatch, log, tmp_path, words, option
-):
-    monkeypatch.chdir(tmp_path)
+def test_a_time_limit_for_none_of_the_users_sql_is_refused(capsys, monkeypatch, log, words, option):
+    monkeypatch.chdir(log.parent)
     words = [str(log) if word == "LOG" else word for word in words]
     assert main([*words, "--timeout", "5"]) == 2
     said = f"error: --timeout has no meaning without {option} (it is for queries of your own)\n"
