@@ -18,6 +18,7 @@ from rlaudit.store.files import Files
 
 # Calls of one function, which DuckDB cannot interrupt.
 ENDLESS = "length(repeat('x', 4_000_000_000 + length(run_id)))"
+VALUES_OF_RUNS = ", ".join(f"{value.sql} AS v{number}" for number, value in enumerate(VALUES))
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows ends processes without signals")
 
 
@@ -44,8 +45,7 @@ def audit(path, own, **options):
 
 def test_a_check_has_the_result_in_a_child_that_it_has_without_one(path, own):
     """With examples of every type, of which some are no values of Python's."""
-    values = ", ".join(f"{value.sql} AS v{number}" for number, value in enumerate(VALUES))
-    write_check(own, "values", f"SELECT run_id, {values} FROM runs", diagnosis="{v0}")
+    write_check(own, "values", f"SELECT run_id, {VALUES_OF_RUNS} FROM runs", diagnosis="{v0}")
     write_check(own, "broken", "SELECT run_id, nosuch FROM runs")
     write_check(own, "idle", SQL, requires="config.n_step")
     with open_for_reading(path) as log:
@@ -181,9 +181,6 @@ def report(folder, sql, **keys):
     header = {"name": "mine", "title": "t", "reads": "runs", **keys}
     lines = [f"-- {key}: {value}" for key, value in header.items()]
     (folder / "mine.sql").write_text("\n".join([*lines, "", sql]), encoding="utf-8")
-
-
-VALUES_OF_RUNS = ", ".join(f"{value.sql} AS v{number}" for number, value in enumerate(VALUES))
 
 
 @pytest.mark.parametrize(

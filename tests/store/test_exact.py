@@ -99,3 +99,10 @@ def test_results_of_any_statement_come_through(con, statement):
     parameters = {"d": "2024-01-01"} if "$" in statement else {}
     frame = Exact(con.sql(statement, params=parameters or None)).frame()
     assert len(fetch_exact(con, statement, parameters)) == frame.height
+
+
+def test_a_batch_of_large_values_is_taken_apart(con):
+    relation = con.sql("SELECT range AS i, repeat('x', 10_000) AS v FROM range(10_000) ORDER BY i")
+    batches = [list(rows(count)) for count, rows in Exact(relation).batches(10_000)]
+    assert max(map(len, batches)) < 2_000
+    assert [row[0] for batch in batches for row in batch] == list(range(10_000))
