@@ -14,12 +14,7 @@ import pytest
 from hostile_logs import TABLES, changing, honest, leaking, replace_by_view
 
 from rlaudit.errors import DatabaseError, UsageError
-from rlaudit.store import (
-    attach_for_reading,
-    list_runs,
-    open_for_reading,
-    open_for_writing,
-)
+from rlaudit.store import attach_for_reading, cage, list_runs, open_for_reading, open_for_writing
 
 OPENERS = [open_for_reading, open_for_writing]
 DUCKDB_2 = not duckdb.__version__.startswith("1.")
@@ -205,19 +200,36 @@ def test_a_connection_takes_a_share_of_what_is_free(db, monkeypatch, opener, fre
             assert bound_of(con) == pytest.approx(bound, rel=0.01)
 
 
+LARGE = (
+    "CREATE TEMP TABLE large AS SELECT hash(i) AS a, hash(i + 1) AS b, hash(i + 2) AS c "
+    "FROM range(4_000_000) t(i)"
+)
+
+
+def spilled_to(con):
+    """Let ``con`` spill, and return the folder to which it does."""
+    con.execute(LARGE)
+    folder = Path(con.sql("SELECT current_setting('temp_directory')").fetchall()[0][0])
+    assert list(folder.iterdir())
+    return folder
+
+
 def test_a_reader_spills_into_a_folder_of_its_own(db):
     honest(db)
     with open_for_reading(db, memory_limit="64MB", threads=1) as log:
         assert bound_of(log.con) == pytest.approx(64_000_000, rel=0.01)
-        folder = Path(log.con.sql("SELECT current_setting('temp_directory')").fetchall()[0][0])
+        folder = spilled_to(log.con)
         assert os.name != "posix" or folder.stat().st_mode & 0o077 == 0
-        log.con.execute(
-            "CREATE TEMP TABLE large AS SELECT hash(i) AS a, hash(i + 1) AS b, hash(i + 2) AS c "
-            "FROM range(4_000_000) t(i)"
-        )
-        assert list(folder.iterdir())
         assert db.parent not in folder.parents
     assert not folder.exists()
+
+
+def test_a_writer_spills_beside_the_log_and_leaves_nothing(db, monkeypatch):
+    honest(db)
+    monkeypatch.setattr(cage, "memory_bound", lambda _con: 1 << 26)
+    with open_for_writing(db) as con:
+        assert spilled_to(con).parent == db.parent
+    assert [found.name for found in db.parent.iterdir()] == [db.name]
 
 
 @pytest.mark.parametrize("limits", [{"memory_limit": "much"}, {"threads": 0}])
@@ -225,13 +237,6 @@ def test_a_bound_that_makes_no_sense_is_refused(db, limits):
     honest(db)
     with pytest.raises(UsageError, match="cannot be"), open_for_reading(db, **limits):
         pass
-
-
-def test_a_writer_that_spills_leaves_nothing_behind(db):
-    honest(db)
-    with open_for_writing(db) as con:
-        con.execute("CREATE TEMP TABLE large AS SELECT hash(i) AS a FROM range(1_000_000) t(i)")
-    assert [found.name for found in db.parent.iterdir()] == [db.name]
 
 
 # What would be waited for for ever is tried in a process that can be ended.
