@@ -8,8 +8,7 @@ import pytest
 from steps import NEVER, counts, give
 
 from rlaudit.errors import DatabaseWriteError
-from rlaudit.record import Recorder
-from rlaudit.record import to_database
+from rlaudit.record import Recorder, to_database
 from rlaudit.store import open_for_writing
 
 
