@@ -82,7 +82,8 @@ def find_gone(
     gone = {}
     for table in ROW_TABLES:
         there = con.execute(
-            f"SELECT count(*) FROM raw.{table} WHERE list_contains(?, segment_id)",  # noqa: S608 - our schema's names
+            f"SELECT count(*) FROM raw.{table} "  # noqa: S608 - our schema's names
+            "WHERE segment_id IN (SELECT unnest(?::VARCHAR[]))",
             [segments],
         ).fetchall()[0][0]
         if written[table] > there:
@@ -101,6 +102,11 @@ def begin_again(
     if heartbeat(con, place.segment) is not None:
         fold.write_segment(con, ended)
     earlier = (*place.earlier, place.segment)
+    con.execute(
+        "UPDATE raw.segments SET state = 'failed', ended_at = ? "
+        "WHERE state = 'running' AND list_contains(?, segment_id)",
+        [now, [each.segment_id for each in earlier]],
+    )
     segment = Segment(place.segment.run, ended["end_step"], now)
     return Place(segment, earlier, _told_of(con, earlier))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
@@ -80,6 +81,7 @@ class DatabaseWriter:
         taken_in: list[Path] = []
         for portion in before:
             with self._opened(wait) as con:
+                self._say_what_is_gone(con)
                 con.execute("BEGIN")
                 folded = fold.fold_in(con, files, portion)
                 con.execute("COMMIT")
@@ -116,10 +118,10 @@ class DatabaseWriter:
             self._settle(con)
             before = work.place
             ledger = work.ledger.copy()
-            self._count_folded(con, ledger)
-            gone = self._go_on_if_gone(con, ledger)
+            gone = self._count_folded(con, ledger)
+            gone += self._go_on_if_gone(con, ledger)
             run_id = self._store_run(con, self._find_run_id(con, ledger))
-            if gone is not None:
+            if gone or work.place is not before:
                 self._insert_loss(con, run_id, gone, ledger)
             counts = dict(work.pending.counts)
             ledger.written.update(counts)
@@ -222,9 +224,12 @@ class DatabaseWriter:
         ).fetchall()
         if there:
             place.segment.ordinal = int(there[0][0])
+            if not fold.run_has_row(con, run_id):  # it was in a flush that cannot be read
+                batches.insert(con, "raw.runs", place.first.run_rows(run_id))
             return run_id
         exists = fold.run_exists(con, run_id)
-        if exists and place.earlier:
+        if exists and self._work.run_stored:
+            # It began long ago: what was stored of it is gone, and another may have its id.
             if not is_of_process(con, place, run_id):
                 run_id, exists = fold.free_run_id(con, run_id), False
         elif exists and not place.segment.resume:
@@ -240,28 +245,30 @@ class DatabaseWriter:
             batches.insert(con, "raw.runs", place.first.run_rows(run_id))
         return run_id
 
-    def _count_folded(self, con: DuckDBPyConnection, ledger: Ledger) -> None:
-        """Move this segment's spooled rows to where they are by now."""
+    def _count_folded(self, con: DuckDBPyConnection, ledger: Ledger) -> Counter[str]:
+        """Move this segment's spooled rows to where they are by now, and return what is gone."""
         entries, path = self._work.place.entries, self._work.path
-        if not entries:
-            return
-        names = fold.folded_names(con)
-        lost = 0
+        gone: Counter[str] = Counter()
+        names = fold.folded_names(con) if entries else set()
         for name, counts in entries.items():
-            (ledger.written if name in names else ledger.dropped).update(counts)
+            (ledger.written if name in names else gone).update(counts)
             ledger.spooled.subtract(counts)
-            lost += 0 if name in names else sum(counts.values())
-        if lost:
-            self._work.lose(f"{lost:,} rows are gone: they were in a spool of {path} that is not")
+        if count := gone.total():
+            ledger.dropped.update(gone)
+            self._work.lose(
+                f"{count:,} {'row is' if count == 1 else 'rows are'} gone: spooled beside {path}, "
+                "and no longer there nor in the file"
+            )
+        return +gone
 
     # --- a file that is not as it was left -------------------------------------------------------
 
-    def _go_on_if_gone(self, con: DuckDBPyConnection, ledger: Ledger) -> dict[str, int] | None:
+    def _go_on_if_gone(self, con: DuckDBPyConnection, ledger: Ledger) -> Counter[str]:
         """Begin a new segment if rows are gone that were stored, and return those by table."""
         work = self._work
         gone = find_gone(con, work.place, ledger.written)
         if gone is None:
-            return None
+            return Counter()
         work.lose(
             f"{work.path} is no longer the file that was written: it was deleted, replaced or cut; "
             f"{sum(gone.values()):,} rows up to agent step {work.complete.env_step} are gone, and "
@@ -274,7 +281,7 @@ class DatabaseWriter:
         now = work.machine.now()
         ended = work.place.segment.row(work.run_id, "failed", work.complete, stored, now)
         work.place = begin_again(con, work.place, ended, now)
-        return gone
+        return Counter(gone)
 
     def _insert_loss(
         self, con: DuckDBPyConnection, run_id: str, gone: Mapping[str, int], ledger: Ledger

@@ -42,8 +42,8 @@ class SpoolWriter:
         ledger.spooled.update(counts)
         ids = {"run_id": work.run_id, "segment_id": work.segment_id}
         tables = {table: _with_constants(rows, ids) for table, rows in work.pending.tables()}
-        starts_run = not work.run_stored and place.segment.resume is None
-        if starts_run:
+        # Until the file has it: the flush that began the run may never be read.
+        if place.left is None and place.segment.resume is None and not place.earlier:
             tables["runs"] = place.segment.run_rows(work.run_id)
         row = work.segment_row(work.run_id, ledger)
         tables["segments"] = batches.from_dicts("segments", [row])
@@ -57,7 +57,7 @@ class SpoolWriter:
             self._is_told = True
             folder = spool.spool_folder(work.path).name
             work.warn(f"{reason}; rows go to {folder} and are added later")
-        only_heartbeat = not any(counts.values()) and not starts_run
+        only_heartbeat = not any(counts.values()) and place.flushes > 1
         self._replace_heartbeat(entry if only_heartbeat else None)
 
     def taken_in(self, *, others_spool: bool) -> None:

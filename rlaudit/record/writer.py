@@ -22,6 +22,7 @@ from rlaudit.record.to_spool import SpoolWriter
 from rlaudit.record.work import Work
 from rlaudit.store import spool
 from rlaudit.store.failures import error_of
+from rlaudit.store.files import real_path
 from rlaudit.store.machine import Machine
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class RunWriter:
     ) -> None:
         machine = machine or Machine()
         place = Place(Segment(run, progress.env_step, machine.now(), resume))
-        self.work = Work(path, run.run_id, machine, warn, place, progress, progress)
+        self.work = Work(real_path(path), run.run_id, machine, warn, place, progress, progress)
         self.problem: DatabaseError | None = None
         self._database = DatabaseWriter(self.work)
         self._spool = SpoolWriter(self.work)

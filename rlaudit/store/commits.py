@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from rlaudit.store.files import Files
 
-# What has ended and is in the log is kept for so many segments.
+# What is in the log is kept for so many segments.
 _MOST_SEGMENTS = 64
 _MOST_BYTES = 16 * 2**20
 # DuckDB moves a write-ahead log into the file once a commit makes it longer than 16 MiB.
@@ -69,12 +69,15 @@ class Gone:
 class Commits:
     """What was committed to a log: by segment, and to the write-ahead log if that is still there.
 
-    ``wal_bytes`` is how long that was, 0 if the log had none, and ``wal_digest`` its checksum.
+    ``wal_bytes`` is how long that was, 0 if the log had none, and ``wal_digest`` its checksum. It
+    is that of a log whose file was last changed at ``changed_at``, in seconds since 1970: once the
+    file has taken it in, another one may be there.
     """
 
     segments: dict[str, Commit] = field(default_factory=dict)
     wal_bytes: int = 0
     wal_digest: str = ""
+    changed_at: float | None = None
 
 
 class DamagedCommitsError(DatabaseError):
@@ -108,11 +111,10 @@ def read_commits(files: Files, path: Path, log: str) -> Commits:
             raise DamagedCommitsError(f"{file} was changed after it was written")
         if content.pop("log") != log:
             return Commits()
-        segments = {name: Commit(**commit) for name, commit in content.pop("segments").items()}
-        return Commits(segments, **content)
+        return _parsed(**content)
     except FileNotFoundError:
         return Commits()
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedCommitsError(f"{file} cannot be read ({_reason(error)})") from error
 
 
@@ -141,7 +143,7 @@ def note_commit(
             ids = last_ids.get(segment_id) or getattr(known.get(segment_id), "last_ids", {})
             known[segment_id] = Commit(run_id, _text(heartbeat_at), state, rows, ids)
     wal = _wal(files, path)
-    noted = Commits(_pruned(known, there), len(wal), _checksum(wal))
+    noted = Commits(_pruned(known, there), len(wal), _checksum(wal), files.changed_at(path))
     content = {"log": log, **asdict(noted)}
     text = json.dumps({"digest": _digest(content), "content": content})
     files.write(commits_file(path), text.encode())
@@ -169,7 +171,8 @@ def compare(
     sentences = [_describe(named, gone)] if gone else []
     wal = _wal(files, path)
     changed = known.wal_bytes > 0 and _checksum(wal[: known.wal_bytes]) != known.wal_digest
-    if wal and changed and not _has_later_commit(con, known):
+    same = known.changed_at == files.changed_at(path)
+    if wal and changed and same and not _has_later_commit(con, known):
         sentences.append(
             f"{_wal_file(named)} was changed after rows were committed to it, so rows of the last "
             "flush may differ from what was recorded"
@@ -197,10 +200,38 @@ def _describe(path: Path, gone: Sequence[Gone]) -> str:
     """Say in a sentence what was committed to the log at ``path`` and is not there."""
     more = f" and {len(gone) - 1:,} more" if len(gone) > 1 else ""
     return (
-        f"{path} lacks rows that were committed to it: {gone[0]}{more}; its write-ahead log was "
-        f"cut or lost, or an older copy was put in its place ({commits_file(path).name} beside it "
-        "says so; delete that file if this is meant)"
+        f"{path} lacks rows that were committed to it: {gone[0]}{more}; they were deleted, its "
+        f"write-ahead log was cut or lost, or an older copy was put in its place "
+        f"({commits_file(path).name} beside it says so; delete that file if this is meant)"
     )
+
+
+def _parsed(
+    segments: Mapping[str, Any], wal_bytes: int, wal_digest: str, changed_at: float | None
+) -> Commits:
+    """Return what stands in the file; raise :class:`TypeError` if it is something else."""
+    if not isinstance(wal_bytes, int) or not isinstance(wal_digest, str):
+        raise TypeError("a write-ahead log of other types")
+    commits = {name: _commit(**commit) for name, commit in segments.items()}
+    return Commits(commits, wal_bytes, wal_digest, changed_at)
+
+
+def _commit(
+    run_id: str,
+    heartbeat_at: str,
+    state: str,
+    rows: Mapping[str, int],
+    last_ids: Mapping[str, int],
+) -> Commit:
+    """Return a commit as it stands in the file; raise :class:`TypeError` if it is none."""
+    texts, counts = (run_id, heartbeat_at, state), (rows, last_ids)
+    if not all(isinstance(text, str) for text in texts) or not all(
+        isinstance(key, str) and isinstance(count, int)
+        for part in counts
+        for key, count in part.items()
+    ):
+        raise TypeError("a commit of other types")
+    return Commit(run_id, heartbeat_at, state, rows, last_ids)
 
 
 def _has_later_commit(con: DuckDBPyConnection, known: Commits) -> bool:
@@ -214,22 +245,19 @@ def _states(
 ) -> dict[str, tuple[str, datetime | None, str, dict[str, int]]]:
     rows = con.execute(
         "SELECT segment_id, run_id, heartbeat_at, state, rows_written FROM log.raw.segments "
-        "WHERE list_contains(?, segment_id)",
+        "WHERE segment_id IN (SELECT unnest(?::VARCHAR[]))",
         [segments],
     ).fetchall()
     return {name: (run_id, at, state, counts or {}) for name, run_id, at, state, counts in rows}
 
 
 def _pruned(known: Mapping[str, Commit], there: Mapping[str, Any]) -> dict[str, Commit]:
-    """Return ``known`` without old segments that have ended and are in the log."""
-    newest = sorted(known, key=lambda name: known[name].heartbeat_at)[-_MOST_SEGMENTS:]
+    """Return ``known`` without old segments that are in the log as they were committed."""
+    newest = set(sorted(known, key=lambda name: known[name].heartbeat_at)[-_MOST_SEGMENTS:])
     return {
         name: commit
         for name, commit in known.items()
-        if name in newest
-        or commit.state == "running"
-        or name not in there
-        or _text(there[name][1]) < commit.heartbeat_at
+        if name in newest or name not in there or _text(there[name][1]) < commit.heartbeat_at
     }
 
 

@@ -22,6 +22,7 @@ from rlaudit.store.cage import engine, refuse_odd_file, shut_off
 from rlaudit.store.catalogue import refuse_forged
 from rlaudit.store.drafts import draft_of
 from rlaudit.store.failures import error_of, is_lock, locked_error
+from rlaudit.store.files import real_path
 from rlaudit.store.snapshot import copied, is_being_written
 
 if TYPE_CHECKING:
@@ -135,8 +136,11 @@ def attached_file(con: DuckDBPyConnection) -> Path:
 
 
 def _named(path: str | Path) -> Path:
-    """Return ``path``, absolute; refuse one that DuckDB cannot be told."""
-    path = Path(path).absolute()
+    """Return the file that ``path`` names, absolute; refuse one that DuckDB cannot be told.
+
+    A link is followed: what lies beside a log lies beside its file, whatever name was used.
+    """
+    path = real_path(path)
     try:
         if b"\0" in str(path).encode():
             raise DatabaseError(f"{path} has a NUL, which no file name can have")

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import filelock
@@ -15,7 +16,6 @@ from rlaudit.store.drafts import draft_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 class Identity(NamedTuple):
@@ -136,6 +136,11 @@ class Files:
                 os.fsync(handle)
             finally:
                 os.close(handle)
+
+
+def real_path(path: str | Path) -> Path:
+    """Return the file that ``path`` leads to through links, absolute; it need not be there."""
+    return Path(os.path.realpath(path))
 
 
 def utc_now() -> datetime:

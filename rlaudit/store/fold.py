@@ -60,10 +60,13 @@ def fold_in(
     for segment, flushes in _by_segment(_read(con, files, entries, names, folded)):
         stored[segment["segment_id"]] = _sum(segment["rows_written"], segment["rows_spooled"])
         ids = _place_segment(con, segment, into, folded, rows)
+        has_run = run_has_row(con, ids)
         for tables in flushes:
             for table, part in tables.items():
-                if table != "segments":
-                    rows.setdefault(table, []).append(_with_run_id(part, ids))
+                if table == "segments" or (table == "runs" and has_run):
+                    continue
+                rows.setdefault(table, []).append(_with_run_id(part, ids))
+                has_run = has_run or table == "runs"
     for table, parts in rows.items():
         batches.insert(con, f"{into}.{table}", batches.concat(parts))
         folded.rows += sum(part.num_rows for part in parts)
@@ -76,6 +79,8 @@ def fold_in(
     for segment_id in stored.keys() - explained:
         if short := _short(con, segment_id, stored[segment_id]):
             folded.short[segment_id] = short
+            if into == "raw":
+                _count_short(con, segment_id, short)
     return folded
 
 
@@ -89,6 +94,16 @@ def _short(con: DuckDBPyConnection, segment_id: str, stored: Mapping[str, int]) 
             if there < count:
                 short[table] = count - there
     return short
+
+
+def _count_short(con: DuckDBPyConnection, segment_id: str, short: Mapping[str, int]) -> None:
+    """Let the ledger of a segment say that the rows ``short`` are dropped, and not written."""
+    found = con.execute("FROM raw.segments WHERE segment_id = ?", [segment_id]).to_arrow_table()
+    row = batches.to_dicts(found)[0]
+    less = {table: -count for table, count in short.items()}
+    row["rows_written"] = _sum(row["rows_written"], less)
+    row["rows_dropped"] = _sum(row["rows_dropped"] or {}, short)
+    write_segment(con, row)
 
 
 def _sum(*parts: Mapping[str, int]) -> dict[str, int]:
@@ -141,6 +156,12 @@ def run_exists(con: DuckDBPyConnection, run_id: str) -> bool:
             {"run_id": run_id},
         ).fetchall()
     )
+
+
+def run_has_row(con: DuckDBPyConnection, run_id: str) -> bool:
+    """Say whether the run ``run_id`` has its own row."""
+    query = "SELECT 1 FROM raw.runs WHERE run_id = ? LIMIT 1"
+    return bool(con.execute(query, [run_id]).fetchall())
 
 
 def free_run_id(con: DuckDBPyConnection, run_id: str) -> str:
@@ -232,8 +253,11 @@ def _place_segment(
         # Its process does not know of the event yet.
         add_rename_to_ledger(segment["rows_offered"], segment["rows_written"])
     known = con.execute(
-        "SELECT ordinal FROM raw.segments WHERE segment_id = ?", [segment["segment_id"]]
+        "SELECT ordinal, heartbeat_at > ? FROM raw.segments WHERE segment_id = ?",
+        [segment["heartbeat_at"], segment["segment_id"]],
     ).fetchall()
+    if known and known[0][1]:
+        return run_id  # this flush could not be read before, and later ones were
     ordinal = known[0][0] if known else next_ordinal(con, run_id)
     if into == "raw":
         # All flushes up to this one are in the file by now, so all that its segment ever

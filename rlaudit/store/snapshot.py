@@ -32,7 +32,7 @@ import json, os, shutil, sys
 for source, target in json.load(sys.stdin):
     os.makedirs(os.path.dirname(target), exist_ok=True)
     try:
-        shutil.copyfile(source, target)
+        shutil.copy2(source, target)  # with its time
     except FileNotFoundError:
         pass
 """

@@ -38,6 +38,7 @@ _LOCK = ".folding"
 _DIGEST_BYTES = 16
 # Many times what a recorder hands over at once.
 _MOST_BYTES = 2 * 2**30
+_MOST_ROWS = 2**53
 
 
 class DamagedSpoolError(DatabaseError):
@@ -134,6 +135,12 @@ def read_entry(files: Files, entry: Path) -> dict[str, pa.Table]:
         for name in rows.column_names
         if name not in columns[table]
     ]
+    unknown += [
+        f"{table} without {name}"
+        for table, rows in tables.items()
+        for name in ("run_id", "segment_id")
+        if name in columns.get(table, ()) and name not in rows.column_names
+    ]
     if unknown:
         raise DamagedSpoolError(f"{entry} has {unknown[0]}, which no log has")
     try:
@@ -156,10 +163,13 @@ def _fitting(table: str, rows: pa.Table) -> pa.Table:
 
 
 def _names_segment(segments: pa.Table) -> bool:
-    names = {"run_id", "segment_id", *batches.LEDGER}
-    return names <= {*segments.column_names} and all(
-        segments[name].null_count == 0 for name in ("run_id", "segment_id")
-    )
+    """Say whether the row of a segment has all its columns, an id, and counts that are counts."""
+    if segments.column_names != list(table_columns()["segments"]):
+        return False
+    row = batches.to_dicts(segments)[0]
+    counts = [count for name in batches.LEDGER for count in (row[name] or {}).values()]
+    named = row["run_id"] is not None and row["segment_id"] is not None
+    return named and all(count is not None and 0 <= count < _MOST_ROWS for count in counts)
 
 
 def remove_entries(files: Files, path: Path, entries: Iterable[Path]) -> None:
@@ -172,6 +182,9 @@ def remove_entries(files: Files, path: Path, entries: Iterable[Path]) -> None:
 @contextlib.contextmanager
 def folding(files: Files, path: Path) -> Iterator[bool]:
     """Give whether this process is the one that folds the spool of ``path`` in meanwhile."""
+    if files.identity(path.parent) is None:  # the lock would make it
+        yield True
+        return
     folder = spool_folder(path)
     with files.locked(folder / _LOCK) as alone:
         yield alone

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
+import datetime as dt
 
 import pytest
 from steps import NEVER, counts, give
@@ -48,10 +48,12 @@ def two(db, run, rows, held):
         recorder.close("finished")
 
 
-def written_at(db, seconds_ago):
-    file = commits_file(db)
-    now = file.stat().st_mtime
-    os.utime(file, (now, now - seconds_ago))
+def let_it_be(recorder, seconds):
+    """Let it be so many seconds after the last commit for ``recorder``."""
+    work = recorder._writer.work
+    then = commits_file(work.path).stat().st_mtime + seconds
+    now = dt.datetime.fromtimestamp(then, dt.UTC).replace(tzinfo=None)
+    work.machine = dataclasses.replace(work.machine, now=lambda: now)
 
 
 def test_one_takes_in_what_all_have_spooled(db, two, query):
@@ -72,9 +74,10 @@ def test_a_spool_that_others_fill_is_taken_in_once_in_a_while(db, two, rows, que
     give(first, rows, [2])
     tries = Counting(first)
     put_into_spool(second, rows, 3)
+    let_it_be(first, seconds=4)
     first.flush()
     assert (tries.opened, first.spooled["samples"]) == (0, 4)
-    written_at(db, seconds_ago=6)
+    let_it_be(first, seconds=6)
     first.flush()
     assert tries.opened == 1
     assert counts(query, db)[2] == 4 * 5

@@ -189,6 +189,15 @@ def test_no_bit_of_a_file_can_change_unseen(log):
         content[position // 8] ^= 1 << position % 8
 
 
+def updates(**columns):
+    return pa.table({"run_id": ["a"], "segment_id": ["aa"], **columns})
+
+
+def ledger_of(count):
+    row = segment("a", "aa") | {"rows_written": {"updates": count}}
+    return batches.from_dicts("segments", [row])
+
+
 SEGMENT = batches.from_dicts("segments", [segment("a", "aa")])
 
 
@@ -201,8 +210,12 @@ SEGMENT = batches.from_dicts("segments", [segment("a", "aa")])
         ({"segments": pa.concat_tables([SEGMENT, SEGMENT])}, "lacks the row"),
         ({"games": batches.from_dicts("samples", [])}, "has games"),
         ({"updates": batches.from_dicts("samples", [])}, "has updates.batch_index"),
-        ({"updates": pa.table({"update_id": ["one"]})}, "has values that no log has"),
-        ({"updates": pa.table({"update_id": pa.array([2**64 - 1], pa.uint64())})}, "has values"),
+        ({"updates": updates(update_id=["one"])}, "has values that no log has"),
+        ({"updates": updates(update_id=pa.array([2**64 - 1], pa.uint64()))}, "has values that"),
+        ({"updates": pa.table({"update_id": [1]})}, "has updates without run_id"),
+        ({"segments": ledger_of(None)}, "lacks the row"),
+        ({"segments": ledger_of(-1)}, "lacks the row"),
+        ({"segments": ledger_of(2**63 - 1)}, "lacks the row"),
     ],
 )
 def test_a_file_of_another_shape_is_refused(log, tables, message):
