@@ -61,6 +61,9 @@ def rows_of_csv(text):
 
 
 def _is_number(text):
+    """Say whether ``text`` is a number, or begins as one and can call nothing, as in -1 day."""
+    if re.fullmatch(r"[-+]\.?\d[A-Za-z0-9_ .:+-]*", text):
+        return True
     try:
         float(text)
     except ValueError:
