@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-import damage
+import damaged_logs
 import kills
 import pytest
 
@@ -23,7 +23,7 @@ def damages(count, seed):
         if word.startswith("WRONG"):
             wrong.append((number, target, name, word, answer))
 
-    results = damage.damage_logs(count, seed, note)
+    results = damaged_logs.damage_logs(count, seed, note)
     assert wrong == []
     return results
 

@@ -4,7 +4,7 @@ A damage is survived if whoever opens the log refuses it by name, or says what i
 the rows that the sound log has; and if a recorder that is given it then loses none of the rows that
 were shown.
 
-    python tests/record/damage.py [COUNT] [SEED]
+    python tests/record/damaged_logs.py [COUNT] [SEED]
 
 The log has rows in the file, and either in its write-ahead log, since its writer was killed before
 it closed the file, or in its spool. The file that says what was committed is damaged as well.
