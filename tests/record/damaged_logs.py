@@ -226,7 +226,12 @@ def empty(place):
 
 
 def delete(place):
-    place.file.unlink()
+    """Delete the file; of a spool one that others came after, as nothing else tells of the last."""
+    if place.target == "spool":
+        entries = sorted(place.db.with_name(f"{place.db.name}.spool").iterdir())
+        entries[place.rng.integers(len(entries) - 1)].unlink()
+    else:
+        place.file.unlink()
 
 
 def noise(place):
