@@ -11,6 +11,7 @@ from checking import CHECKS, result_of
 import rlaudit
 from rlaudit.auditing import run_checks
 from rlaudit.store import batches, open_for_writing, spool
+from rlaudit.store.files import Files
 
 TABLES = ("episodes", "transitions", "updates", "samples", "events")
 
@@ -140,7 +141,7 @@ def test_rows_whose_run_and_process_are_in_the_spool_are_no_orphans(db):
     }  # fmt: skip
     name = spool.entry_name(dt.datetime(2026, 1, 1), "aa", 0)  # noqa: DTZ001 - as the log's times
     arrow = {table: batches.from_dicts(table, rows) for table, rows in tables.items()}
-    spool.write_entry(db, name, arrow)
+    spool.write_entry(Files(), db, name, arrow)
     report = rlaudit.audit(db, select=["orphan_rows"])
     assert report.clean
     assert report.sources[0].results[0].judged == ("r1",)
