@@ -18,6 +18,7 @@ from rlaudit.auditing.scripts import literal, tables_needed
 from rlaudit.cli import main
 from rlaudit.sqlfiles import load_checks, load_shared, parse_check
 from rlaudit.store import batches, spool
+from rlaudit.store.files import Files
 
 CHECKS = {check.name: check for check in load_checks()}
 
@@ -110,7 +111,8 @@ def test_the_query_over_a_spool_says_where_its_rows_are_seen(log, capsys, monkey
         "updates": batches.from_dicts("updates", rows),
         "segments": batches.from_dicts("segments", [{**segment, "rows_spooled": {}}]),
     }
-    spool.write_entry(log, spool.entry_name(dt.datetime(2026, 1, 2), "a", 0), tables)  # noqa: DTZ001 - the log's times have no zone
+    began = dt.datetime(2026, 1, 2)  # noqa: DTZ001 - the log's times have no zone
+    spool.write_entry(Files(), log, spool.entry_name(began, "a", 0), tables)
     (finding,) = rlaudit.audit(log, select=["duplicate_update_ids"])
     assert "spool: rlaudit sql sees them, a shell does not" in finding.query
     assert run_script(log, finding.query)[1] == []
