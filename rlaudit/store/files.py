@@ -140,7 +140,10 @@ class Files:
 
 def real_path(path: str | Path) -> Path:
     """Return the file that ``path`` leads to through links, absolute; it need not be there."""
-    return Path(os.path.realpath(path))
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError:  # no name that a file can have, as whoever opens it says
+        return Path(path).absolute()
 
 
 def utc_now() -> datetime:
