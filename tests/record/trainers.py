@@ -14,6 +14,12 @@ import numpy as np
 from rlaudit.record import Recorder
 from rlaudit.records import RunInfo, SampleRows, UpdateRow
 
+# Whoever runs the tests in the background may have them ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for name in ("SIGTERM", "SIGHUP"):
+    if hasattr(signal, name):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+
 path, run_id = sys.argv[1:3]
 INDEX = np.arange(32)
 
