@@ -176,7 +176,7 @@ def remove_entries(files: Files, path: Path, entries: Iterable[Path]) -> None:
     """Delete files that are no longer needed, and the spool once it is empty."""
     for entry in entries:
         files.remove(entry)
-    files.remove_folder(spool_folder(path))
+    _remove_if_empty(files, path)
 
 
 @contextlib.contextmanager
@@ -207,6 +207,15 @@ def sweep(machine: Machine, path: Path) -> None:
     ):
         if is_left_over(file.name, age(file)):
             files.remove_tree(file)
+    _remove_if_empty(files, path)
+
+
+def _remove_if_empty(files: Files, path: Path) -> None:
+    """Delete the spool if nothing is in it but the lock of a process that is gone."""
+    folder = spool_folder(path)
+    if files.names(folder) == [_LOCK]:
+        with files.locked(folder / _LOCK):  # which deletes it, unless someone has it
+            pass
     files.remove_folder(folder)
 
 

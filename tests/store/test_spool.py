@@ -296,6 +296,18 @@ def test_one_process_at_a_time_folds_in(log):
         assert third
 
 
+def test_the_lock_of_a_killed_process_keeps_no_folder(log):
+    put(log, "a", "aa", begins=True)
+    (spool.spool_folder(log) / ".folding").touch()
+    fold_in(log)
+    assert not spool.spool_folder(log).exists()
+    put(log, "b", "bb", begins=True)
+    with spool.folding(FILES, log):
+        fold_in(log)
+        assert spool.spool_folder(log).exists()
+    assert not spool.spool_folder(log).exists()
+
+
 def test_a_spool_is_folded_in_by_portions(log):
     entries = [put(log, "a", "aa", number, updates=[number], spooled=1) for number in range(5)]
     size = entries[0].stat().st_size
