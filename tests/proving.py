@@ -32,9 +32,7 @@ def audit(
 ) -> list[CheckResult]:
     """Run all checks over a log, or one; ``limit`` bounds the examples, ``threads`` 0 is all."""
     checks = [check for check in load_checks() if only in (None, check.name)]
-    with open_for_reading(log_path) as log:
-        if threads:
-            log.con.execute(f"SET threads = {threads}")
+    with open_for_reading(log_path, threads=threads or None) as log:
         return run_checks(log.con, checks, limit=limit)
 
 
