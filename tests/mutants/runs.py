@@ -13,7 +13,7 @@ from proving import config_of
 
 from rlaudit.agent.agent import Agent
 from rlaudit.agent.networks import QNetwork
-from rlaudit.record import writer as writer_module
+from rlaudit.record import to_database
 from rlaudit.store import fold
 from rlaudit.train import resume as resume_module
 from rlaudit.train import resume_training, run_training
@@ -318,7 +318,7 @@ def resumed_while_running(settings: Mapping[str, Any], path: Path) -> None:
 )
 def running_run_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that is still running is not refused to whoever resumes it."""
-    for module in (resume_module, writer_module):
+    for module in (resume_module, to_database):
         monkeypatch.setattr(module, "refuse_if_running", lambda *_: None)
 
 
