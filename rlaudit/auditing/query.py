@@ -119,6 +119,7 @@ def query(
         *before, last = con.extract_statements(sql) or _refuse_empty()
         given = dict(params or {})
         _refuse_mismatch(sql, (*before, last), given)
+        _refuse_copies((*before, last))
         for name, value in given.items():
             con.execute(f'SET VARIABLE "{name}" = ?', [value])
         for failing in before:
@@ -151,6 +152,16 @@ def refuse_negative(timeout: float, limit: int = 0) -> None:
 def _bound(statement: Statement, given: Mapping[str, object]) -> dict[str, object]:
     """Return those of the values ``given`` that ``statement`` has a ``$name`` for."""
     return {name: value for name, value in given.items() if name in statement.named_parameters}
+
+
+def _refuse_copies(statements: Collection[Statement]) -> None:
+    """Refuse what writes files: the one file that DuckDB would let it write is the log itself."""
+    for statement in statements:
+        if statement.type.name in ("COPY", "COPY_DATABASE", "EXPORT"):
+            raise QueryError(
+                f"{statement.type.name} would write a file, which a query cannot",
+                hint="rlaudit sql --output FILE writes the rows of a SELECT",
+            )
 
 
 def _refuse_mismatch(sql: str, statements: Collection[Statement], given: Collection[str]) -> None:

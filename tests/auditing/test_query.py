@@ -217,3 +217,11 @@ def test_what_the_reader_of_rows_raises_is_left_alone(con):
 
     with pytest.raises(OSError, match="disk"):
         write()
+
+
+@pytest.mark.parametrize(
+    "sql", ["COPY (SELECT 1) TO 'a'", "COPY runs TO 'a'", "EXPORT DATABASE 'a'"]
+)
+def test_what_writes_files_is_refused_before_it_runs(con, sql):
+    with pytest.raises(QueryError, match="would write a file"), query(con, sql):
+        pass
