@@ -37,3 +37,8 @@ def escape_of(character: str) -> str:
     if code < 0x80:
         return _SHORT.get(character, f"\\x{code:02x}")
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def escaped(text: str) -> str:
+    """Return ``text`` with an escape for each character that is not seen."""
+    return "".join(escape_of(c) if is_unseen(c) else c for c in text)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from rlaudit.auditing.coverage import Coverage, Floor, coverage_of
 from rlaudit.auditing.diagnosis import fill
 from rlaudit.auditing.scripts import script_of
+from rlaudit.unseen import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,7 +81,7 @@ class Finding:
     def __repr__(self) -> str:
         """Return the diagnosis, as a failed assertion should show it."""
         rows = f"{self.rows:,} row{'' if self.rows == 1 else 's'}"
-        return f"<{self.check.severity} {self.check.name}: {self.diagnosis} [{rows}]>"
+        return f"<{self.check.severity} {self.check.name}: {escaped(self.diagnosis)} [{rows}]>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +305,7 @@ class AuditReport:
     def __repr__(self) -> str:
         """Return every diagnosis and problem, as a failed assertion should show them."""
         lines = [repr(finding) for finding in self.findings]
-        lines += [f"<problem: {problem}>" for problem in self.problems]
+        lines += [f"<problem: {escaped(str(problem))}>" for problem in self.problems]
         if not lines:
             runs = {run for s in self.sources for r in s.results for run in r.judged}
             return f"<AuditReport: nothing found in {len(runs)} runs>"

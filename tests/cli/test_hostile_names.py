@@ -329,6 +329,12 @@ def test_the_query_of_a_finding_finds_its_run(made):
             assert found == [(finding.run_id,)]
 
 
+def test_a_report_in_a_failed_assertion(made):
+    report = audit(made / "runs.duckdb", checks_dirs=[made / "checks"], select=["hostile_check"])
+    assert {c for c in str(report) if not is_seen(c)} == {"\n"}
+    assert len(str(report).splitlines()) == len(NAMES) + 2
+
+
 def test_a_page(run, made):
     run("report", "html", "runs.duckdb", "--no-audit", "-o", "plain.html")
     assert_page((made / "plain.html").read_text(encoding="utf-8"))

@@ -114,21 +114,22 @@ def test_rows_on_a_terminal_command_nothing(terminal, fmt):
 
 
 @pytest.mark.parametrize("width", [20, 80])
-def test_a_table_on_a_terminal_moves_no_cursor_and_no_wrapped_line_commands(monkeypatch, width):
+def test_a_table_on_a_terminal_moves_no_cursor_and_no_wrapped_line_commands(
+    terminal, monkeypatch, width
+):
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    stream = Terminal()
-    console = console_for(stream)
+    console = console_for(terminal)
     for text in (*NAMES, "word " * 3 + "::error::word ##[x]word " * 20):
         print_line(console, text)
         print_indented(console, text)
-        write_rows(stream, [text or "a", "b"], [[text, 1], ["x", 2]], "table")
-    write_audit(stream, full_report(), "table")
-    plain = SGR.sub("", stream.getvalue())
+        write_rows(terminal, [text or "a", "b"], [[text, 1], ["x", 2]], "table")
+    write_audit(terminal, full_report(), "table")
+    plain = SGR.sub("", terminal.getvalue())
     assert_lines(plain)
     screen = pyte.Screen(400, plain.count("\n") + 1)
-    pyte.Stream(screen).feed(stream.getvalue().replace("\n", "\r\n"))
+    pyte.Stream(screen).feed(terminal.getvalue().replace("\n", "\r\n"))
     assert screen.title == ""
     drawn = [line.rstrip() for line in screen.display]
     assert drawn == [line.rstrip() for line in plain.split("\n")]
