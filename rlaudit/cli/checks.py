@@ -148,6 +148,7 @@ def new(
     Writes a file that works and finds nothing yet.
     """
     from rlaudit.auditing import new_check
+    from rlaudit.render.harmless import shell_path
 
     taken = {
         check.name: check.path for check in all_checks([checks] if checks.is_dir() else None)[0]
@@ -156,7 +157,8 @@ def new(
         raise UsageError(f"the name {name!r} is taken by {taken[name]}", hint="choose another")
     path = new_check(name, checks)
     say(str(path))
-    note(f"next: fill it in, then rlaudit audit SOURCE --checks {checks} --select {name}")
+    own = shell_path(str(checks))
+    note(f"next: fill it in, then rlaudit audit SOURCE --checks {own} --select {name}")
 
 
 def all_checks(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -117,6 +116,7 @@ def run(
     """
     from rlaudit.auditing import find_report
     from rlaudit.auditing.values import pairs
+    from rlaudit.render.harmless import shell_path, shell_word
     from rlaudit.render.reports import write_answer
     from rlaudit.sqlfiles import is_ours
 
@@ -125,7 +125,7 @@ def run(
     if Path(name).is_file() and Path(source).name in _names():
         raise UsageError(
             f"{name} is a file and {source} a report, which comes first",
-            hint=f"rlaudit report run {source} {shlex.quote(name)}",
+            hint=f"rlaudit report run {shell_word(source)} {shell_path(name)}",
         )
     report = find_report(name, reports)
     refuse_idle_timeout(context, not is_ours(report.path), "a report of your own")
@@ -208,11 +208,13 @@ class _Commands(Group):
 
         Raises :class:`UsageError` if it is the name of a report, or nearly.
         """
+        from rlaudit.render.harmless import shell_word
+
         meant = get_close_matches(args[0], [*self.commands, *_names()], n=1) if args else []
         if meant and meant[0] not in self.commands:
             raise UsageError(
                 f"{args[0]!r} is no command of rlaudit report",
-                hint=f"rlaudit report run {shlex.join([*meant, *args[1:]])}",
+                hint=f"rlaudit report run {' '.join(map(shell_word, [*meant, *args[1:]]))}",
             )
         return super().resolve_command(ctx, args)
 

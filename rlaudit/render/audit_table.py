@@ -11,7 +11,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from rlaudit.auditing import Departure
-from rlaudit.render.harmless import shell_word
+from rlaudit.render.harmless import shell_path, shell_word
 from rlaudit.render.summary import (
     by_reason,
     causes_first,
@@ -151,15 +151,13 @@ def command(source: SourceReport, finding: Finding) -> str:
 
 def _words(source: SourceReport, finding: Finding) -> list[str]:
     """Return the words of the command as a shell reads them, an option and its value as one."""
-    # A name that begins with a dash would be read as an option.
-    log = f"./{source.source}" if source.source.startswith("-") else source.source
-    words: list[tuple[str, ...]] = [("rlaudit",), ("audit",), (log,)]
-    words += [("--select", finding.check.name), ("--limit", "0")]
+    words = ["rlaudit", "audit", shell_path(source.source)]
+    words += [f"--select {shell_word(finding.check.name)}", "--limit 0"]
     only_one = not source.chosen and len(runs_of(source)) == 1
     # No program can be given a NUL: then the command shows the rows of all runs.
     if finding.run_id is not None and not only_one and "\0" not in finding.run_id:
-        words.append(("--run", finding.run_id))
-    return [" ".join(map(shell_word, word)) for word in words]
+        words.append(f"--run {shell_word(finding.run_id)}")
+    return words
 
 
 def _broken(words: Sequence[str], width: int | None) -> list[str]:

@@ -203,6 +203,11 @@ def shell_word(text: str) -> str:
     return f"$'{''.join(_shell_escape(c) if is_unseen(c) else c for c in escaped)}'"
 
 
+def shell_path(path: str) -> str:
+    """Return a file's name as a word of a command line, which an option cannot be taken for."""
+    return shell_word(f"./{path}" if path.startswith("-") else path)
+
+
 def _shell_escape(character: str) -> str:
     if "\udc80" <= character <= "\udcff":  # a byte of a file's name that is no UTF-8
         return f"\\x{os.fsencode(character).hex()}"

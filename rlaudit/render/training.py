@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from rlaudit.render.harmless import printable
+from rlaudit.render.harmless import printable, shell_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,4 +167,4 @@ def _log_lines(summary: Summary, db: str) -> list[str]:
         )
     if dropped := sum(summary.rows_dropped.values()):
         lines.append(f"{dropped:,} rows could not be written and are lost")
-    return [*lines, f"next: rlaudit audit {db}"]
+    return [*lines, f"next: rlaudit audit {shell_path(db)}"]

@@ -27,6 +27,7 @@ from rlaudit.render.harmless import (
     printable,
     printable_lines,
     sarif_message,
+    shell_path,
     visible,
 )
 from rlaudit.render.rows import write_rows
@@ -202,3 +203,18 @@ def test_a_run_without_a_name_is_told_from_no_run(fmt):
         write_audit(stream, report, fmt)
         texts.append(stream.getvalue())
     assert texts[0] != texts[1]
+
+
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [
+        ("logs/a.duckdb", "logs/a.duckdb"),
+        ("a b; rm -rf ~", "'a b; rm -rf ~'"),
+        ("-rf", "./-rf"),
+        ("it's\x1b[2J", r"$'it\'s\x1b[2J'"),
+        ("\udcff\x85\\", r"$'\xff\u0085\\'"),
+        ("::error::x", r"$'\u003a:error::x'"),
+    ],
+)
+def test_a_file_in_a_command_line(path, word):
+    assert shell_path(path) == word
