@@ -150,7 +150,7 @@ _MARKUP = re.compile(
 )
 # No text without one of these has any of the above or of what follows.
 _SPECIAL = re.compile(r"[\\`*|~$>_\]<&#@]|^[-+=\[\d]|://|GH-|www", re.IGNORECASE)
-# GitHub looks for mentions, issues and addresses in what Markdown has made already, where a
+# GitHub looks for mentions, references and addresses in what Markdown has made already, where a
 # backslash is gone. A comment parts them.
 _REFERENCE = re.compile(r"@(?=\w)|\#(?=\d)|\bGH-(?=\d)|:(?=//)|\bwww(?=\.)", re.IGNORECASE)
 
