@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from media import assert_lines, is_seen, rendered, rows_of_csv, text_of_cell
 from reports import finding, full_report
 from rich.console import Console
-from streams import Terminal
 
 from rlaudit.render.audit import write_audit
 from rlaudit.render.harmless import (
