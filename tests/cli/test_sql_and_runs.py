@@ -105,7 +105,7 @@ def test_a_file_gets_all_rows(capsys, log, tmp_path):
     ("args", "message"),
     [
         (["DELETE FROM runs"], "error: DELETE would change the log, which is open for rea"),
-        (["COPY runs TO 'x.csv'"], "disabled by configuration"),
+        (["COPY runs TO 'x.csv'"], "error: COPY would write a file, which a query cannot"),
         ([SLOW, "--timeout", "0.1"], "did not finish within 0.1 s (--timeout SECONDS"),
         (["SELECT 1", "--limit", "-1"], "Invalid value for '--limit'"),
         (["SELECT 1", "--format", "jso"], "unknown format 'jso' (did you mean 'json'?)"),

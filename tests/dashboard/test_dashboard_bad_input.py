@@ -180,7 +180,7 @@ def test_no_name_commands_the_screen_or_hides_in_it(log_file, watching):
         # The plots are drawn in dots, some of which are none.
         assert all(is_seen(c) or "\u2800" <= c <= "\u28ff" for c in screen(pilot.app))
 
-    watching(path, scenario, size=(160, 240))
+    watching(path, scenario, size=(160, 6 * len(NAMES)))
 
 
 def test_runs_of_which_a_trainer_said_next_to_nothing_are_shown(log_file, watching):
