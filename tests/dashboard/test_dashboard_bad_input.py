@@ -165,22 +165,39 @@ def test_what_a_run_is_called_cannot_command_the_screen(log_file, watching):
     watching(path, scenario)
 
 
-def test_no_name_commands_the_screen_or_hides_in_it(log_file, watching):
+@pytest.fixture
+def hostile_log(log_file):
     path, writing = log_file
     with writing() as rows:
         for minutes, name in enumerate(NAMES):
             add_run(rows, name, minutes=minutes, returns=[1.0])
+    return path
 
+
+HARMLESS = [" ".join(printable(name).split())[:40] for name in NAMES]
+
+
+def test_no_name_commands_the_table_or_hides_in_it(hostile_log, watching):
     async def scenario(sees, pilot):
-        shown = [" ".join(printable(name).split())[:40] for name in NAMES]
-        await sees(lambda text: all(name in text for name in shown))
-        for name in reversed(shown):
-            await sees(f"{name} 10 of 1,000 steps" if len(name) < 40 else name)
-            await pilot.press("down")
-        # The plots are drawn in dots, some of which are none.
-        assert all(is_seen(c) or "\u2800" <= c <= "\u28ff" for c in screen(pilot.app))
+        await sees(lambda text: all(name in text for name in HARMLESS))
+        assert_harmless(pilot.app)
 
-    watching(path, scenario, size=(160, 6 * len(NAMES)))
+    watching(hostile_log, scenario, size=(160, 6 * len(NAMES)))
+
+
+def test_no_name_commands_what_is_shown_of_its_run(hostile_log, watching):
+    async def scenario(sees, pilot):
+        for name in reversed(HARMLESS):
+            await sees(f"{name} 10 of 1,000 steps" if len(name) < 40 else name)
+            assert_harmless(pilot.app)
+            await pilot.press("down")
+
+    watching(hostile_log, scenario, size=(160, 50))
+
+
+def assert_harmless(app):
+    # The plots are drawn in dots, some of which are none.
+    assert all(is_seen(c) or "\u2800" <= c <= "\u28ff" for c in screen(app))
 
 
 def test_runs_of_which_a_trainer_said_next_to_nothing_are_shown(log_file, watching):

@@ -2,7 +2,7 @@
 
     python tests/mutants/harness.py list
     python tests/mutants/harness.py run NAME... [--keep FOLDER]
-    python tests/mutants/harness.py table [--write] [--slow]
+    python tests/mutants/harness.py table [--write]
 
 A NAME is a mutant, a family (a module of this folder without ``.py``) or ``control``, the run
 without a bug. ``run`` ends with exit code 1 if a mutant is not what its header declares. ``table``
@@ -57,8 +57,7 @@ def _chosen(names: Sequence[str]) -> list[Mutant]:
 
 def _show_list() -> None:
     for mutant in _chosen([]):
-        slow = ", slow" if mutant.slow else ""
-        print(f"{mutant.name:<44} {mutant.flagged_by:<40} ({family_of(mutant)}{slow})")
+        print(f"{mutant.name:<44} {mutant.flagged_by:<40} ({family_of(mutant)})")
 
 
 def _show_runs(names: Sequence[str], keep: Path | None) -> bool:
@@ -121,7 +120,6 @@ def main() -> None:
     run.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the logs there")
     table = commands.add_parser("table", help="the table of all mutants, as Markdown")
     table.add_argument("--write", action="store_true", help="into the README of this folder")
-    table.add_argument("--slow", action="store_true", help="run the slow mutants as well")
     table.add_argument("--jobs", type=int, default=2, help="processes at a time")
     options = parser.parse_args()
     if options.command == "list":
@@ -129,7 +127,7 @@ def main() -> None:
     elif options.command == "run":
         sys.exit(0 if _show_runs(options.names, options.keep) else 1)
     else:
-        sys.exit(make_table(write=options.write, slow=options.slow, jobs=options.jobs))
+        sys.exit(make_table(write=options.write, jobs=options.jobs))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ class Mutant:
     ``diagnosis`` is a part of the sentence that the audit must say. ``settings`` go on top of
     :data:`TINY`. ``apply`` puts the bug in, through a pytest ``MonkeyPatch``. ``scenario``, if
     given, replaces the one plain training run: it gets the settings and the path of the log, with
-    the bug in place. ``slow`` mutants need minutes and run with ``-m slow`` only.
+    the bug in place.
     """
 
     name: str
@@ -56,7 +56,6 @@ class Mutant:
     settings: Mapping[str, Any]
     apply: Callable[[pytest.MonkeyPatch], None]
     scenario: Callable[[Mapping[str, Any], Path], None] | None = None
-    slow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +69,6 @@ class mutant:  # noqa: N801 - a decorator
     may_fail: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     scenario: Callable[[Mapping[str, Any], Path], None] | None = None
-    slow: bool = False
 
     def __call__(
         self, apply: Callable[[pytest.MonkeyPatch], None]
@@ -90,6 +88,5 @@ class mutant:  # noqa: N801 - a decorator
             settings=self.settings,
             apply=apply,
             scenario=self.scenario,
-            slow=self.slow,
         )
         return apply

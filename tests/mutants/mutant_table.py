@@ -34,7 +34,7 @@ shortest run that it flags, where runs of {_FEWEST_STEPS} steps, twice as many a
 the steps before learning starts count. `bug` is a number of the list [below](#the-bugs), `-` a bug
 that no report describes.
 
-Written by `python tests/mutants/harness.py table --write --slow`;
+Written by `python tests/mutants/harness.py table --write`;
 `python tests/mutants/harness.py run NAME` shows one mutant with all that the audit says.
 """
 
@@ -47,9 +47,9 @@ class Row(NamedTuple):
     problems: list[str]
 
 
-def make_table(*, write: bool, slow: bool, jobs: int) -> int:
+def make_table(*, write: bool, jobs: int) -> int:
     """Run all mutants, print the table or write it, and return an exit code."""
-    names = [name for name, mutant in load_mutants().items() if slow or not mutant.slow]
+    names = list(load_mutants())
     rows = []
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         for done, row in enumerate(pool.map(_row, names), start=1):
