@@ -8,10 +8,13 @@ it) is not folded in twice.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import duckdb
 
 from rlaudit.store import batches, spool
 from rlaudit.store.schema import TABLES
@@ -44,20 +47,42 @@ class Folded:
     rows: int = 0
 
 
+def read_ahead(files: Files, entries: Sequence[Path]) -> dict[Path, dict[str, pa.Table]]:
+    """Return the tables of ``entries``, for who reads them before it holds the log.
+
+    What cannot be read is left out: :func:`fold_in` tries it again, and says why.
+    """
+    found = {}
+    if entries:
+        with duckdb.connect() as con:
+            for entry in entries:
+                with contextlib.suppress(OSError, spool.DamagedSpoolError, ValueError):
+                    found[entry] = _tables_of(con, files, entry)
+    return found
+
+
 def fold_in(
-    con: DuckDBPyConnection, files: Files, entries: Sequence[Path], *, into: str = "raw"
+    con: DuckDBPyConnection,
+    files: Files,
+    entries: Sequence[Path],
+    *,
+    into: str = "raw",
+    ahead: Mapping[Path, dict[str, pa.Table]] | None = None,
 ) -> Folded:
     """Add the rows of ``entries`` to the tables of schema ``into``, in the caller's transaction.
 
     What is there already is looked up in schema ``raw``. A reader folds into another schema, and
     then the ledger keeps calling the rows spooled. A file that cannot be read is left out and
-    reported, since no writer must stop for it.
+    reported, since no writer must stop for it. ``ahead`` has the tables of entries that were read
+    before.
     """
     folded = Folded()
     names = folded_names(con)
     rows: dict[str, list[pa.Table]] = {}
     stored: dict[str, dict[str, int]] = {}
-    for segment, flushes in _by_segment(_read(con, files, entries, names, folded)):
+    for segment, flushes in _by_segment(
+        _read(con, files, entries, names, folded, ahead=ahead or {})
+    ):
         stored[segment["segment_id"]] = _sum(segment["rows_written"], segment["rows_spooled"])
         ids = _place_segment(con, segment, into, folded, rows)
         has_run = run_has_row(con, ids)
@@ -191,7 +216,13 @@ def add_rename_to_ledger(offered: dict[str, int], written: dict[str, int]) -> No
 
 
 def _read(
-    con: DuckDBPyConnection, files: Files, entries: Sequence[Path], names: set[str], folded: Folded
+    con: DuckDBPyConnection,
+    files: Files,
+    entries: Sequence[Path],
+    names: set[str],
+    folded: Folded,
+    *,
+    ahead: Mapping[Path, dict[str, pa.Table]],
 ) -> Iterator[dict[str, pa.Table]]:
     """Give the tables of each entry whose name is not among ``names``, and note what became of it.
 
@@ -202,9 +233,7 @@ def _read(
             folded.known.append(entry)
             continue
         try:
-            tables = spool.read_entry(files, entry)
-            for table, rows in tables.items():
-                batches.refuse_no_json(con, table, rows)
+            tables = ahead[entry] if entry in ahead else _tables_of(con, files, entry)
         except FileNotFoundError:
             folded.vanished.append(entry)
         except (OSError, spool.DamagedSpoolError) as error:
@@ -214,6 +243,13 @@ def _read(
         else:
             folded.done.append(entry)
             yield tables
+
+
+def _tables_of(con: DuckDBPyConnection, files: Files, entry: Path) -> dict[str, pa.Table]:
+    tables = spool.read_entry(files, entry)
+    for table, rows in tables.items():
+        batches.refuse_no_json(con, table, rows)
+    return tables
 
 
 def _by_segment(

@@ -14,12 +14,13 @@ from rlaudit.sqlfiles import quoted_name, read_sql
 from rlaudit.store import commits, fold, schema, spool
 from rlaudit.store.catalogue import tables_and_views
 from rlaudit.store.connect import Patience, attach_for_reading, attached_file
-from rlaudit.store.files import Files
+from rlaudit.store.files import Files, real_path
 from rlaudit.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
     from rlaudit.store.catalogue import Name
@@ -81,6 +82,10 @@ def open_for_reading(
     and ``require_log`` is set; :class:`SchemaVersionError` if the log is of another version.
     """
     path = Path(path).absolute()
+    # Reading a long spool takes seconds, in which no writer must wait.
+    file, files = real_path(path), Files()
+    early = not at_length and spooled is None and file.is_file()
+    ahead = fold.read_ahead(files, spool.list_entries(files, file) if early else [])
     opened = attach_for_reading(
         path,
         wait=wait,
@@ -99,7 +104,7 @@ def open_for_reading(
         missing: str | None = None
         shown: tuple[Path, ...] = ()
         if version is not None:
-            missing, shown = _show_log(con, path, spooled)
+            missing, shown = _show_log(con, path, spooled, ahead)
             con.execute(read_sql("schema/views.sql"))
         if others:
             show_others(con, frozenset() if version is None else schema.our_names())
@@ -146,7 +151,10 @@ def _version(con: DuckDBPyConnection, path: Path) -> int | None:
 
 
 def _show_log(
-    con: DuckDBPyConnection, path: Path, spooled: Sequence[Path] | None
+    con: DuckDBPyConnection,
+    path: Path,
+    spooled: Sequence[Path] | None,
+    ahead: Mapping[Path, dict[str, pa.Table]],
 ) -> tuple[str | None, tuple[Path, ...]]:
     """Define ``raw`` over the file's tables and the rows of the spool.
 
@@ -163,7 +171,9 @@ def _show_log(
     shown: tuple[Path, ...] = ()
     entries = spool.list_entries(Files(), file) if spooled is None else spooled
     if entries:
-        unread, shown = _add_spool(con, path, file, entries, rows, newer=spooled is None)
+        unread, shown = _add_spool(
+            con, path, file, entries, rows, newer=spooled is None, ahead=ahead
+        )
         missing += unread
     return "; ".join(missing) or None, shown
 
@@ -214,6 +224,7 @@ def _add_spool(
     rows: Mapping[str, str],
     *,
     newer: bool,
+    ahead: Mapping[Path, dict[str, pa.Table]],
 ) -> tuple[list[str], tuple[Path, ...]]:
     files = Files()
     con.execute(f"CREATE SCHEMA {_SPOOL}")
@@ -225,7 +236,7 @@ def _add_spool(
             f"CREATE OR REPLACE VIEW raw.{table} AS {select}{older} "  # noqa: S608 - our schema's names
             f"UNION ALL BY NAME SELECT * FROM {_SPOOL}.{table}"
         )
-    folded = fold.fold_in(con, files, entries, into=_SPOOL)
+    folded = fold.fold_in(con, files, entries, into=_SPOOL, ahead=ahead)
     if folded.vanished and newer:
         # Its writer replaced it by a newer one after the spool was listed.
         again = [entry for entry in spool.list_entries(files, file) if entry not in entries]

@@ -339,3 +339,40 @@ def test_a_flush_that_its_writer_replaces_is_looked_for_again(log, monkeypatch):
     with open_for_reading(log) as shown:
         assert shown.incomplete is None
         assert shown.con.sql("SELECT end_step FROM segments").fetchall() == [(2,)]
+
+
+def test_a_reader_has_read_the_spool_before_it_holds_the_log(log, monkeypatch):
+    entries = [put(log, "a", "5e61", n, updates=[n], begins=n == 0) for n in range(3)]
+    read, held = spool.read_entry, []
+
+    def read_entry(files, entry):
+        # Whoever writes to the log meanwhile gets it.
+        with open_for_writing(log, wait=0):
+            held.append(entry)
+        return read(files, entry)
+
+    monkeypatch.setattr(spool, "read_entry", read_entry)
+    with open_for_reading(log) as opened:
+        assert opened.con.sql("SELECT count(*) FROM updates").fetchall() == [(3,)]
+        assert opened.spooled == tuple(entries)
+    assert held == entries
+
+
+def test_what_is_folded_in_after_it_was_read_ahead_is_read_once(log, monkeypatch):
+    put(log, "a", "5e61", 0, updates=[1, 2], begins=True)
+    ahead = fold.read_ahead
+
+    def then_folded(files, entries):
+        found = ahead(files, entries)
+        fold_in(log)
+        put(log, "a", "5e61", 1, updates=[3], at=1)
+        return found
+
+    monkeypatch.setattr(fold, "read_ahead", then_folded)
+    with open_for_reading(log) as opened:
+        assert opened.con.sql("SELECT update_id FROM updates ORDER BY 1").fetchall() == [
+            (1,),
+            (2,),
+            (3,),
+        ]
+        assert opened.incomplete is None
