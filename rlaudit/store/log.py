@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _SPOOL = "rlaudit_spool"
 # Schemas that are made in memory: the same in the file must not come before them.
 _TAKEN = (_SPOOL, "shared")
+# Of a longer spool the files are copied and read afterwards, at about 20 ms each.
+_FEW_ENTRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,8 @@ def open_for_reading(
 ) -> Iterator[Log]:
     """Open the file at ``path`` for reading; writers wait, or spool, until it is closed again.
 
-    A log that is being written is copied first if it is to be read ``at_length``, and writers wait
-    only until that is done.
+    A log that is being written is copied first if it is to be read ``at_length`` or has a long
+    spool, and writers wait only until that is done.
 
     ``others`` shows what the file holds besides a log, for queries that a user wrote; see
     :func:`show_others`. ``spooled`` are the files of the spool to show, all if None: those that
@@ -82,10 +84,11 @@ def open_for_reading(
     and ``require_log`` is set; :class:`SchemaVersionError` if the log is of another version.
     """
     path = Path(path).absolute()
-    # Reading a long spool takes seconds, in which no writer must wait.
     file, files = real_path(path), Files()
-    early = not at_length and spooled is None and file.is_file()
-    ahead = fold.read_ahead(files, spool.list_entries(files, file) if early else [])
+    waiting = spool.list_entries(files, file) if spooled is None and file.is_file() else []
+    # No writer must wait for who reads many files, or puts their rows into its memory.
+    at_length = at_length or len(waiting) > _FEW_ENTRIES
+    ahead = {} if at_length else fold.read_ahead(files, waiting)
     opened = attach_for_reading(
         path,
         wait=wait,

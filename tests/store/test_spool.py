@@ -376,3 +376,12 @@ def test_what_is_folded_in_after_it_was_read_ahead_is_read_once(log, monkeypatch
             (3,),
         ]
         assert opened.incomplete is None
+
+
+def test_a_reader_of_a_long_spool_lets_the_log_go(log):
+    for n in range(30):
+        put(log, "a", "5e61", n, updates=[n], begins=n == 0)
+    with open_for_reading(log) as opened:
+        assert opened.file != log
+        with open_for_writing(log, wait=0):
+            assert opened.con.sql("SELECT count(*) FROM updates").fetchall() == [(30,)]
