@@ -23,7 +23,7 @@ from rlaudit.errors import ConfigError, did_you_mean
 from rlaudit.stated_config import load_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 Network = Literal["mnih2013", "nature", "data-efficient", "mlp"]
 Noise = Literal["off", "factorised", "independent"]
@@ -34,6 +34,7 @@ WeightNormaliser = Literal["batch", "buffer"]
 InsertPriority = Literal["running-max", "live-max"]
 WeightPopulation = Literal["stored", "capacity"]
 EpsilonSchedule = Literal["linear", "per-episode"]
+NStepAt = Literal["store", "sample"]
 
 
 def _setting(default: Any, doc: str, *, low: float | None = None, high: float | None = None) -> Any:
@@ -182,6 +183,28 @@ class ScheduleConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatedTerms:
+    """What a log may state beside the settings, about a trainer that is made in another way.
+
+    No setting of rlaudit's own trainer, which has the default of each.
+    """
+
+    loss_scale: float = _setting(
+        1.0,
+        "constant that multiplies the loss of every sample; `squared` is td^2 / 2, so a loss of "
+        "td^2 is 2",
+        low=0,
+    )
+    n_step_at: NStepAt = _setting(
+        "store",
+        "when windows of n rewards are formed; with `sample` each stored transition is one step",
+    )
+    insert_priority_first: float = _setting(
+        1.0, "priority, as the sum tree holds it, of what enters before the first write-back", low=0
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
     """All settings of one training run."""
 
@@ -250,16 +273,21 @@ _PARTS: dict[str, type] = {
 @cache
 def vocabulary() -> dict[str, Setting]:
     """Return every setting by name, in the order of the dataclasses."""
-    settings = {}
-    for part, owner in _PARTS.items():
-        hints = get_type_hints(owner)
-        for f in fields(owner):
-            hint = hints[f.name]
-            choices = get_args(hint) if get_origin(hint) is Literal else ()
-            settings[f.name] = Setting(
-                f.name, part, str if choices else hint, choices, f.default, **f.metadata
-            )
-    return settings
+    return {s.name: s for part, owner in _PARTS.items() for s in _settings_of(part, owner)}
+
+
+@cache
+def stated_terms() -> dict[str, Setting]:
+    """Return every word by which a log states what its trainer does: settings and other terms."""
+    return vocabulary() | {s.name: s for s in _settings_of("", StatedTerms)}
+
+
+def _settings_of(part: str, owner: type) -> Iterator[Setting]:
+    hints = get_type_hints(owner)
+    for f in fields(owner):
+        hint = hints[f.name]
+        choices = get_args(hint) if get_origin(hint) is Literal else ()
+        yield Setting(f.name, part, str if choices else hint, choices, f.default, **f.metadata)
 
 
 def build(preset: str, values: Mapping[str, object]) -> TrainConfig:

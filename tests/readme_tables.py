@@ -15,14 +15,20 @@ import itertools
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rlaudit.auditing import query
 from rlaudit.auditing.values import guess, pairs
-from rlaudit.config import vocabulary
+from rlaudit.config import stated_terms, vocabulary
 from rlaudit.presets import PRESETS
 from rlaudit.render.rows import write_rows
 from rlaudit.sqlfiles import load_checks, read_reports, read_sql
 from rlaudit.store import open_for_reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rlaudit.config import Setting
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -34,8 +40,16 @@ _WORKED = re.compile(r"(```sql\n([^`]*)```\n\n```text\n)[^`]*(```)")
 
 
 def settings_table() -> str:
-    rows = ["| setting | default | meaning |", "|---|---|---|"]
-    for setting in vocabulary().values():
+    return _table_of("setting", vocabulary().values())
+
+
+def terms_table() -> str:
+    return _table_of("term", [s for s in stated_terms().values() if not s.part])
+
+
+def _table_of(what: str, settings: Iterable[Setting]) -> str:
+    rows = [f"| {what} | default | meaning |", "|---|---|---|"]
+    for setting in settings:
         choices = f" ({', '.join(setting.choices)})" if setting.choices else ""
         default = setting.default
         shown = str(default).lower() if isinstance(default, bool) else f"{default}"
@@ -102,7 +116,12 @@ def worked(found: re.Match[str]) -> str:
 
 
 DOCUMENTS = {
-    README: {"settings": settings_table, "presets": presets_table, "schema": schema_table},
+    README: {
+        "settings": settings_table,
+        "terms": terms_table,
+        "presets": presets_table,
+        "schema": schema_table,
+    },
     CHECKS: {"checks": checks_table},
     REPORTS: {"reports": reports_table},
 }

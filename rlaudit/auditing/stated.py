@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rlaudit.auditing.results import SettingNote
 from rlaudit.auditing.settings import read_configs
-from rlaudit.config import vocabulary
+from rlaudit.config import stated_terms
 from rlaudit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def setting_notes(
     is named. ``runs`` are the ids of those that are looked at; all if empty.
     """
     results = tuple(results)
-    known = frozenset(vocabulary()) | {
+    known = frozenset(stated_terms()) | {
         "preset",
         *(r.term for result in results for r in result.check.requires if r.is_setting),
     }
@@ -135,7 +135,7 @@ def _remarks(config: StatedConfig, known: frozenset[str]) -> Iterator[tuple[str,
             yield term, f"{name} stands there {len(values)} times, as {given}; the first counts"
     for name, value in config.settings.items():
         if name in known:
-            if sentence := _value_problem(vocabulary().get(name), value):
+            if sentence := _value_problem(stated_terms().get(name), value):
                 yield name, sentence
         else:
             yield from _misnamed(name, value, config.settings, known)

@@ -3,11 +3,14 @@
 -- reads: raw.runs
 -- needs: run_settings
 
+-- n_step is that of the stored windows: 1 where the run forms its windows when it samples.
+--
 -- A table of its own, because JSON that is read in a join is parsed for every row joined: 4 s on
 -- 1.5M transitions.
 SELECT
     run_id,
-    try_cast(config ->> '$.n_step' AS INTEGER) AS n_step,
+    coalesce((config ->> '$.n_step_at') = 'sample', false) AS forms_windows_when_sampling,
+    if(forms_windows_when_sampling, 1, try_cast(config ->> '$.n_step' AS INTEGER)) AS n_step,
     try_cast(config ->> '$.gamma' AS DOUBLE) AS gamma,
     try_cast(config ->> '$.reward_clip' AS FLOAT) AS reward_clip,
     coalesce(try_cast(config ->> '$.num_envs' AS INTEGER), 1) AS num_envs,

@@ -32,15 +32,18 @@ class PrioritizedRun:
     """A sound run; ``transitions``, ``updates`` and ``samples`` are lists of rows (dicts).
 
     Before each update two transitions are stored. Drawn are random ones (the checks of priorities
-    and weights do not care which), the first of them twice if ``copies`` is set.
+    and weights do not care which), the first of them twice if ``copies`` is set. ``first`` is the
+    leaf that enters before any priority was written.
     """
 
-    def __init__(self, *, updates=30, batch=8, capacity=20, seed=0, copies=False, **config):
+    def __init__(
+        self, *, updates=30, batch=8, capacity=20, seed=0, copies=False, first=1.0, **config
+    ):
         self.config = {**CONFIG, "capacity": capacity, "batch_size": batch, **config}
         self.transitions, self.updates, self.samples = [], [], []
         self.segments = [{"segment_id": "s1", "ordinal": 0}]
         self.leaves = {}
-        self.largest = 1.0
+        self.largest = first
         self._rng = np.random.default_rng(seed)
         for update_id in range(updates):
             for _ in range(PER_STEP + batch * (update_id == 0)):

@@ -130,3 +130,40 @@ def test_a_logged_maximum_that_falls_is_named(tiny_log):
     run.write(tiny_log)
     text = said(tiny_log, "wrong_max_priority")
     assert text.startswith("update 20 logs the maximum priority 1, where")
+
+
+@pytest.mark.parametrize("capacity", [20, 1000])
+@pytest.mark.parametrize(
+    ("first", "settings"),
+    [
+        (0.25, {"insert_priority_first": 0.25}),
+        (7.0, {"insert_priority_first": 7.0}),
+        ((1 + 0.01) ** 0.5, {"priority_epsilon": 0.01}),
+        ((1 + 0.01) ** 0.7, {"priority_epsilon": 0.01, "alpha": 0.7}),
+    ],
+)
+@pytest.mark.near_miss("wrong_insert_priority", "wrong_max_priority")
+def test_near_miss_of_a_forgotten_maximum_it_starts_elsewhere(tiny_log, first, settings, capacity):
+    run = PrioritizedRun(first=first, capacity=capacity, **settings)
+    run.write(tiny_log)
+    assert run.transitions[0]["priority"] == pytest.approx(first)
+    for check in ("wrong_insert_priority", "wrong_max_priority"):
+        assert passes(tiny_log, check)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"insert_priority_first": 1.0}, {"priority_epsilon": 0.1}]
+)
+def test_a_first_priority_that_nothing_states_is_wrong(tiny_log, settings):
+    run = PrioritizedRun(first=2.0, **settings)
+    run.write(tiny_log)
+    text = said(tiny_log, "wrong_insert_priority")
+    assert "transition 0 entered with priority 2, where the largest" in text
+    assert "update 0 logs the maximum priority 2" in said(tiny_log, "wrong_max_priority")
+
+
+def test_a_stated_first_priority_is_the_one_that_counts(tiny_log):
+    run = PrioritizedRun(first=1.0, insert_priority_first=3.0)
+    run.write(tiny_log)
+    text = said(tiny_log, "wrong_insert_priority")
+    assert "written until then, or 3, was 3" in text

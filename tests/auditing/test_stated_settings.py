@@ -12,13 +12,13 @@ import rlaudit
 from rlaudit.auditing import audit_log, run_checks
 from rlaudit.auditing.results import AuditReport
 from rlaudit.auditing.stated import nearest, setting_notes
-from rlaudit.config import vocabulary
+from rlaudit.config import stated_terms
 from rlaudit.presets import PRESETS, resolve
 from rlaudit.render.audit import write_audit
 from rlaudit.stated_config import read_config
 from rlaudit.store import open_for_writing
 
-KNOWN = frozenset(vocabulary()) | {"preset"}
+KNOWN = frozenset(stated_terms()) | {"preset"}
 
 
 def notes(log, config, *names):

@@ -275,29 +275,86 @@ def column(rows, name):
         (lambda each, w: (each * w).sum(), "it is the sum and not the mean"),
         (lambda each, _: each.sum(), "it is the sum without the weights"),
         (lambda each, w: (each * w).sum() / w.sum(), "it is divided by the sum of the weights"),
-        (lambda each, w: 2 * (each * w).mean(), "it is twice as large"),
-        (lambda each, w: (each * w).mean() / 2, "it is half as large"),
+        (lambda each, w: 2 * (each * w).mean(), "it is 2 times that in each of them"),
+        (lambda each, w: (each * w).mean() / 2, "it is 0.5 times that in each of them"),
+        (lambda each, w: (each * w).mean() * 3, "it is 3 times that in each of them"),
         (lambda each, w: each.mean() * w.mean(), "the mean weight multiplies the mean loss"),
-        (lambda *_: 0.123, "none of the known mistakes"),
+        (lambda each, w: (each * w).max(), "none of the known mistakes gives that value, which is"),
     ],
 )
 def test_the_mistake_in_a_loss_is_named(tiny_log, loss, formula, cause):
     run = PrioritizedRun(loss=loss)
-    rows = run.batch(20)
-    run.updates[20]["loss"] = float(formula(losses(rows, loss), column(rows, "weight")))
+    spoil_loss(run, loss, formula, updates=range(20, 25))
     run.write(tiny_log)
     text = said(tiny_log, "loss_not_weighted")
     assert "update 20 logs the loss" in text
     assert cause in text
+    assert "perhaps" not in text
+
+
+def spoil_loss(run, loss, formula, updates, weight="weight"):
+    for update in updates:
+        rows = run.batch(update)
+        run.updates[update]["loss"] = float(formula(losses(rows, loss), column(rows, weight)))
 
 
 def test_a_loss_of_raw_weights_is_named(tiny_log):
     run = PrioritizedRun()
-    rows = run.batch(20)
-    raw = column(rows, "weight_raw")
-    run.updates[20]["loss"] = float((raw * losses(rows, "huber")).mean())
+    spoil_loss(run, "huber", lambda each, w: (each * w).mean(), range(20, 25), weight="weight_raw")
     run.write(tiny_log)
     assert "the raw weights multiply the loss" in said(tiny_log, "loss_not_weighted")
+
+
+def test_two_updates_are_too_few_to_be_sure_of_a_mistake(tiny_log):
+    run = PrioritizedRun()
+    spoil_loss(run, "huber", lambda each, _: each.mean(), (20, 21))
+    run.write(tiny_log)
+    text = said(tiny_log, "loss_not_weighted")
+    assert "perhaps it is the mean without the weights" in text
+    assert "too few updates" in text
+
+
+def test_a_mistake_that_does_not_give_all_wrong_losses_is_not_named(tiny_log):
+    run = PrioritizedRun()
+    spoil_loss(run, "huber", lambda each, _: each.mean(), range(20, 25))
+    spoil_loss(run, "huber", lambda each, w: (each * w).max(), [25])
+    run.write(tiny_log)
+    assert "none of the known mistakes" in said(tiny_log, "loss_not_weighted")
+
+
+@pytest.mark.parametrize("loss", ["abs", "squared", "huber"])
+@pytest.mark.parametrize("scale", [0.5, 1, 2])
+@pytest.mark.near_miss("loss_not_weighted")
+def test_near_miss_of_a_wrong_loss_it_is_defined_with_another_constant(tiny_log, loss, scale):
+    run = PrioritizedRun(loss=loss)
+    spoil_loss(run, loss, lambda each, w: scale * (each * w).mean(), range(30))
+    run.write(tiny_log)
+    assert passes(tiny_log, "loss_not_weighted")
+
+
+@pytest.mark.near_miss("loss_not_weighted")
+def test_near_miss_of_a_wrong_loss_its_constant_is_stated(tiny_log):
+    run = PrioritizedRun(loss="squared", loss_scale=0.3)
+    spoil_loss(run, "squared", lambda each, w: 0.3 * (each * w).mean(), range(30))
+    run.write(tiny_log)
+    assert passes(tiny_log, "loss_not_weighted")
+
+
+@pytest.mark.parametrize(("stated", "scale", "times"), [(None, 3, 3), (1.0, 2, 2), (2.0, 1, 0.5)])
+def test_another_constant_than_the_stated_one_is_named(tiny_log, stated, scale, times):
+    settings = {} if stated is None else {"loss_scale": stated}
+    run = PrioritizedRun(loss="squared", **settings)
+    spoil_loss(run, "squared", lambda each, w: scale * (each * w).mean(), range(30))
+    run.write(tiny_log)
+    text = said(tiny_log, "loss_not_weighted")
+    assert f"it is {times} times that in each of them (30 updates)" in text
+
+
+def test_a_constant_that_changes_under_way_is_a_finding(tiny_log):
+    run = PrioritizedRun(loss="squared")
+    spoil_loss(run, "squared", lambda each, w: 2 * (each * w).mean(), range(20, 30))
+    run.write(tiny_log)
+    assert "(10 updates)" in said(tiny_log, "loss_not_weighted")
 
 
 def test_a_cross_entropy_beyond_the_bounds_of_weighted_ones_is_named(tiny_log):

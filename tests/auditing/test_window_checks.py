@@ -23,6 +23,23 @@ def test_whole_episodes_raise_nothing(tiny_log, n_step, num_envs, lives):
     assert failing(tiny_log, family="windows") <= {"unaccounted_agent_steps"}
 
 
+@pytest.mark.near_miss("wrong_window_length", "missing_tail_windows", "wrong_reward_sum")
+def test_single_steps_are_stored_where_windows_are_formed_when_sampled(tiny_log):
+    store(tiny_log, TWO, n_step=1)
+    tiny_log.con.execute(
+        """UPDATE raw.runs SET config = json_merge_patch(
+            config, '{"n_step": 3, "n_step_at": "sample"}'
+        )"""
+    )
+    assert failing(tiny_log, family="windows") <= {"unaccounted_agent_steps"}
+
+
+def test_a_longer_window_is_wrong_where_windows_are_formed_when_sampled(tiny_log):
+    store(tiny_log, TWO, n_step=3, n_step_at="sample")
+    text = said(tiny_log, "wrong_window_length")
+    assert "sums 3 rewards where the config says that windows are formed when they are" in text
+
+
 # --- ends ---
 
 

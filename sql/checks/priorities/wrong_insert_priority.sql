@@ -4,16 +4,17 @@
 -- reads: transitions, updates, samples
 -- grain: run_id, transition_id
 -- groups: transitions = transitions
--- needs: histories, sampled_batches, run_settings
+-- needs: histories, sampled_batches, insert_settings
 -- requires: config.insert_priority = running-max, transitions.priority,
 --     updates.last_transition_id, samples.priority_new
 -- diagnosis: transition {transition_id} entered with priority {priority}, where the largest
---     priority written until then, or 1, was {expected}: {cause} ({found} transitions)
+--     priority written until then, or {first_priority}, was {expected}: {cause} ({found} transitions)
 -- why: a new transition enters at the top so that it is seen soon, whatever its error. Below the
 --     top it may wait for long or be overwritten unseen; far above it, the weights of first draws
 --     vanish.
 -- assumes: a transition is stored after the write-backs of all updates that could not draw it yet.
---     The maximum starts at 1, and may fall below 1 at the first write. Where an update is missing
+--     The maximum starts at insert_priority_first, and may fall below it at the first write. Where
+--     the run does not state that it is 1, or (1 + epsilon)^alpha, the priority of an error of 1. Where an update is missing
 --     from the log nothing is concluded from there on.
 -- threshold: u (21 + 3 abs(ln expected)) of the expected value, u = 2^-24: a trainer may keep the
 --     largest error and apply the exponent anew.
@@ -64,22 +65,29 @@ judged AS (
     SELECT
         e.*,
         s.last_transition_id,
-        coalesce(s.largest, 1) AS largest,
-        greatest(1, coalesce(s.largest, 1)) AS expected,
-        greatest(1, coalesce(s.largest_of_segment, 1)) AS expected_of_segment
+        i.alpha,
+        i.first_ AS first_priority,
+        coalesce(s.largest, i.first_) AS largest,
+        greatest(i.first_, largest) AS expected,
+        greatest(i.other_first, coalesce(s.largest, i.other_first)) AS other_expected,
+        greatest(i.first_, coalesce(s.largest_of_segment, i.first_)) AS expected_of_segment
     FROM entered AS e
     ASOF JOIN so_far AS s
         ON s.history = e.history AND s.last_transition_id < e.transition_id
+    JOIN shared.insert_settings AS i ON i.run_id = e.run_id
     WHERE s.complete
 ),
 wrong AS (
     SELECT *
     FROM judged
-    WHERE (
-        abs(priority - expected) <= pow(2, -24) * (21 + 3 * ln(expected)) * expected
-        OR abs(priority - largest)
-        <= pow(2, -24) * (21 + 3 * abs(ln(greatest(largest, 1e-30)))) * largest
-    ) IS NOT TRUE
+    WHERE NOT list_bool_or(
+        list_transform(
+            [expected, largest, other_expected],
+            lambda x: coalesce(
+                abs(priority - x) <= pow(2, -24) * (21 + 3 * abs(ln(greatest(x, 1e-30)))) * x, false
+            )
+        )
+    )
 ),
 spread AS (
     SELECT history, count(*) AS wrong, count(DISTINCT priority) / count(*) AS different
@@ -91,9 +99,6 @@ resumes AS (
 ),
 first_wrong AS (
     SELECT history, arg_min(segment_id, transition_id) AS segment_id FROM wrong GROUP BY history
-),
-exponents AS (
-    SELECT run_id, TRY_CAST(config ->> '$.alpha' AS DOUBLE) AS alpha FROM shared.run_settings
 )
 SELECT
     w.run_id,
@@ -101,12 +106,13 @@ SELECT
     w.transition_id,
     w.priority,
     w.expected,
+    w.first_priority,
     CASE
         WHEN isnan(w.priority) THEN 'it is not a number'
         WHEN r.resumed AND f.segment_id = w.segment_id
-            AND (w.priority = 1 OR w.priority = w.expected_of_segment)
+            AND (w.priority = w.first_priority OR w.priority = w.expected_of_segment)
             THEN 'the running maximum was lost on resume'
-        WHEN abs(pow(w.priority, x.alpha) / w.expected - 1) < 1e-5 AND w.priority != 1
+        WHEN abs(pow(w.priority, w.alpha) / w.expected - 1) < 1e-5 AND w.priority != 1
             THEN 'it is the maximum without the exponent alpha'
         WHEN g.different > 0.2 AND g.wrong > 4
             THEN 'what enters wrongly has many priorities, so each transition enters at an error '
@@ -122,4 +128,3 @@ LEFT JOIN spread AS g ON g.history = w.history
 LEFT JOIN first_wrong AS f ON f.history = w.history
 LEFT JOIN resumes AS r
     ON r.run_id = w.run_id AND r.segment_id IS NOT DISTINCT FROM w.segment_id
-LEFT JOIN exponents AS x ON x.run_id = w.run_id

@@ -25,7 +25,8 @@ WITH suspects AS (
         t.episode_step,
         t.end_episode_step,
         t.n_rewards,
-        s.n_step
+        s.n_step,
+        s.forms_windows_when_sampling
     FROM transitions AS t
     JOIN shared.window_settings AS s USING (run_id)
     WHERE (t.n_rewards BETWEEN 1 AND s.n_step) IS FALSE
@@ -46,6 +47,8 @@ SELECT
     s.n_step,
     CASE
         WHEN s.n_rewards < 1 THEN 'and a window has at least one'
+        WHEN s.n_rewards > s.n_step AND s.forms_windows_when_sampling
+            THEN 'where the config says that windows are formed when they are sampled'
         WHEN s.n_rewards > s.n_step THEN format('where the config says n = {}', s.n_step)
         WHEN s.end_episode_step - s.episode_step <> s.n_rewards
             THEN format('over ends that are {} steps apart', s.end_episode_step - s.episode_step)
